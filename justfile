@@ -1,0 +1,56 @@
+# The things done here, one line each. `./test` is the whole of them, and what continuous integration runs.
+
+# this list
+default:
+    @just --list --unsorted
+
+# make gen/ from proto/, Rust and TypeScript
+gen:
+    npm ci --prefix gen/ts --no-audit --no-fund
+    gen/ts/node_modules/.bin/buf generate
+    ATELIER_REGENERATE=1 cargo test -p atelier-proto --test codegen
+
+# start everything in one process
+run *ROLES:
+    cargo run -- {{ROLES}}
+
+# a tour: an account, a reply, a picture, a spoken sentence
+demo:
+    cargo run -- demo
+
+# compile, no more
+check:
+    cargo check --workspace --all-targets
+
+# every test there is, or the named steps
+test *STEPS:
+    ./test {{STEPS}}
+
+# the fast lints
+lint:
+    ./test fmt proto-lint proto-format clippy
+
+# write every file as the formatters have it
+fmt:
+    cargo fmt --all
+    gen/ts/node_modules/.bin/buf format -w
+
+# the documentation, opened
+doc:
+    cargo doc --workspace --no-deps --open
+
+# licences, drivers and sources of the dependencies
+deny:
+    ./test deny
+
+# the contract against the last release and the version before
+breaking:
+    ./test proto-breaking
+
+# the running binary from outside: recogniser, other implementations, shell scripts
+prove:
+    ./test speech system
+
+# the container image
+image:
+    docker build -t atelier .

@@ -1,0 +1,365 @@
+//! Usage in SQLite: an event and the sums of its hour change in one transaction; nothing but this file knows its tables.
+
+use async_trait::async_trait;
+use atelier_kit::moment::Micros;
+use atelier_kit::sqlite::{Database, Writer};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::Error;
+use crate::ports::UsageStore;
+use crate::summary::{HOUR, SummaryQuery, SummaryRow, floor};
+use crate::usage::{Counts, Cursor, Event, Figures, HourKey, MAX_HOUR, Outcome, Recorded, roll_up};
+
+/// Where a sum is cut in two: SQLite's SUM fails when it overflows, and the sums of both parts cannot.
+const SPLIT: i64 = 1_000_000_000;
+
+/// Usage in one SQLite file.
+pub struct SqliteUsageStore {
+    database: Database,
+}
+
+impl SqliteUsageStore {
+    /// In this database, whose migrations have run.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+/// The listing, with a condition that says whose.
+macro_rules! listing {
+    ($whose:literal) => {
+        concat!(
+            "SELECT * FROM usage_events
+             WHERE (time, source, id) < ($1, $2, $3) AND ",
+            $whose,
+            " ORDER BY time DESC, source DESC, id DESC LIMIT $4"
+        )
+    };
+}
+
+/// The summary, with a condition that says whose; two texts, because an `OR` would keep SQLite from its index.
+///
+/// It adds up whole hours. The end may lie within the last of them: the events of that hour which are not before
+/// the end are taken out again. When the end is now there are hardly any.
+macro_rules! summary {
+    ($whose:literal) => {
+        concat!(
+            "SELECT bucket_start - bucket_start % $1 AS bucket,
+                    CASE WHEN $2 THEN service ELSE '' END AS by_service,
+                    CASE WHEN $3 THEN model ELSE '' END AS by_model,
+                    CASE WHEN $4 THEN user_id ELSE '' END AS by_user,
+                    SUM(generations) AS generations, SUM(failed) AS failed,
+                    SUM(cancelled) AS cancelled, SUM(estimated) AS estimated,
+                    SUM(input_tokens / $5) AS input_tokens_high,
+                    SUM(input_tokens % $5) AS input_tokens_low,
+                    SUM(output_tokens / $5) AS output_tokens_high,
+                    SUM(output_tokens % $5) AS output_tokens_low,
+                    SUM(images / $5) AS images_high, SUM(images % $5) AS images_low,
+                    SUM(characters / $5) AS characters_high, SUM(characters % $5) AS characters_low,
+                    SUM(audio_millis / $5) AS audio_millis_high,
+                    SUM(audio_millis % $5) AS audio_millis_low
+             FROM (
+                 SELECT bucket_start, service, model, user_id, generations, failed, cancelled, estimated,
+                        input_tokens, output_tokens, images, characters, audio_millis
+                 FROM usage_buckets WHERE bucket_start >= $6 AND bucket_start < $7 AND ",
+            $whose,
+            "    UNION ALL
+                 SELECT $8, source, model, user_id, -1, -(outcome = 'failed'), -(outcome = 'cancelled'),
+                        -estimated, -input_tokens, -output_tokens, -images, -characters, -audio_millis
+                 FROM usage_events WHERE time >= $7 AND time < $9 AND ",
+            $whose,
+            ")
+             GROUP BY 1, 2, 3, 4 HAVING SUM(generations) > 0 ORDER BY 1, 2, 3, 4 LIMIT $10"
+        )
+    };
+}
+
+#[async_trait]
+impl UsageStore for SqliteUsageStore {
+    async fn record(&self, events: &[Event]) -> Result<Recorded, Error> {
+        let mut transaction = self.database.begin().await.map_err(Error::store)?;
+        let mut new = Vec::with_capacity(events.len());
+        for event in events {
+            if insert_event(&mut transaction, event)
+                .await
+                .map_err(Error::store)?
+            {
+                new.push(event);
+            }
+        }
+        let recorded = Recorded {
+            new: i32::try_from(new.len()).map_err(Error::store)?,
+            duplicates: i32::try_from(events.len() - new.len()).map_err(Error::store)?,
+        };
+        for (hour, counts) in roll_up(new) {
+            add_to_hour(&mut transaction, &hour, &counts)
+                .await
+                .map_err(Error::store)?;
+        }
+        transaction.commit().await.map_err(Error::store)?;
+        Ok(recorded)
+    }
+
+    async fn list(
+        &self,
+        user_id: Option<&str>,
+        after: Option<&Cursor>,
+        limit: i64,
+    ) -> Result<Vec<Event>, Error> {
+        // No event is as late as the greatest integer, so it stands for the beginning of the list.
+        let (time, source, id) = after.map_or((Micros::MAX, "", ""), |at| {
+            (at.time, at.source.as_str(), at.id.as_str())
+        });
+        let rows = sqlx::query(match user_id {
+            Some(_) => listing!("user_id = $5"),
+            None => listing!("$5 IS NULL"),
+        })
+        .bind(time)
+        .bind(source)
+        .bind(id)
+        .bind(limit)
+        .bind(user_id)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::store)?;
+        rows.iter().map(event_of).collect()
+    }
+
+    async fn summarize(&self, query: &SummaryQuery, limit: i64) -> Result<Vec<SummaryRow>, Error> {
+        // The hour of the last microsecond before the end: an end on the hour takes nothing out.
+        let last_hour = floor(query.window.end.saturating_sub(1), HOUR);
+        let rows = sqlx::query(match &query.user_id {
+            Some(_) => summary!("user_id = $11"),
+            None => summary!("$11 IS NULL"),
+        })
+        .bind(query.width.micros())
+        .bind(query.division.service)
+        .bind(query.division.model)
+        .bind(query.division.user)
+        .bind(SPLIT)
+        .bind(query.window.start)
+        .bind(query.window.end)
+        .bind(last_hour)
+        .bind(last_hour.saturating_add(HOUR))
+        .bind(limit)
+        .bind(query.user_id.as_deref())
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::store)?;
+        rows.iter()
+            .map(row_of)
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(Error::store)
+    }
+}
+
+/// Keeps an event; false when its (source, id) was known.
+async fn insert_event(writer: &mut Writer, event: &Event) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO usage_events (source, id, user_id, provider, model, outcome, input_tokens, output_tokens,
+                                   images, characters, audio_millis, estimated, duration, time)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (source, id) DO NOTHING",
+    )
+    .bind(&event.source)
+    .bind(&event.id)
+    .bind(&event.user_id)
+    .bind(&event.provider)
+    .bind(&event.model)
+    .bind(event.outcome.name())
+    .bind(event.figures.input_tokens)
+    .bind(event.figures.output_tokens)
+    .bind(event.figures.images)
+    .bind(event.figures.characters)
+    .bind(event.figures.audio_millis)
+    .bind(event.estimated)
+    .bind(event.duration)
+    .bind(event.time)
+    .execute(writer)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Adds counts to an hour. Both sides are at most [`MAX_HOUR`], so the addition cannot overflow before it is cut.
+async fn add_to_hour(
+    writer: &mut Writer,
+    hour: &HourKey<'_>,
+    counts: &Counts,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO usage_buckets (bucket_start, service, model, user_id, generations, failed, cancelled, estimated,
+                                    input_tokens, output_tokens, images, characters, audio_millis)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (bucket_start, service, model, user_id) DO UPDATE SET
+             generations = generations + excluded.generations,
+             failed = failed + excluded.failed,
+             cancelled = cancelled + excluded.cancelled,
+             estimated = estimated + excluded.estimated,
+             input_tokens = MIN(input_tokens + excluded.input_tokens, $14),
+             output_tokens = MIN(output_tokens + excluded.output_tokens, $14),
+             images = MIN(images + excluded.images, $14),
+             characters = MIN(characters + excluded.characters, $14),
+             audio_millis = MIN(audio_millis + excluded.audio_millis, $14)",
+    )
+    .bind(hour.bucket_start)
+    .bind(hour.service)
+    .bind(hour.model)
+    .bind(hour.user_id)
+    .bind(counts.generations)
+    .bind(counts.failed)
+    .bind(counts.cancelled)
+    .bind(counts.estimated)
+    .bind(counts.figures.input_tokens)
+    .bind(counts.figures.output_tokens)
+    .bind(counts.figures.images)
+    .bind(counts.figures.characters)
+    .bind(counts.figures.audio_millis)
+    .bind(MAX_HOUR)
+    .execute(writer)
+    .await?;
+    Ok(())
+}
+
+fn event_of(row: &SqliteRow) -> Result<Event, Error> {
+    let read = || -> Result<Option<Event>, sqlx::Error> {
+        let Some(outcome) = Outcome::of(row.try_get("outcome")?) else {
+            return Ok(None);
+        };
+        Ok(Some(Event {
+            source: row.try_get("source")?,
+            id: row.try_get("id")?,
+            user_id: row.try_get("user_id")?,
+            provider: row.try_get("provider")?,
+            model: row.try_get("model")?,
+            outcome,
+            figures: Figures {
+                input_tokens: row.try_get("input_tokens")?,
+                output_tokens: row.try_get("output_tokens")?,
+                images: row.try_get("images")?,
+                characters: row.try_get("characters")?,
+                audio_millis: row.try_get("audio_millis")?,
+            },
+            estimated: row.try_get("estimated")?,
+            duration: row.try_get("duration")?,
+            time: row.try_get("time")?,
+        }))
+    };
+    read()
+        .map_err(Error::store)?
+        .ok_or_else(|| Error::store("a row of usage_events has an unknown outcome"))
+}
+
+fn row_of(row: &SqliteRow) -> Result<SummaryRow, sqlx::Error> {
+    let sum = |high: &str, low: &str| -> Result<i64, sqlx::Error> {
+        let sum = i128::from(row.try_get::<i64, _>(high)?) * i128::from(SPLIT)
+            + i128::from(row.try_get::<i64, _>(low)?);
+        // Below zero only when an hour's sum had stopped growing and events were taken out of it.
+        Ok(i64::try_from(sum.max(0)).unwrap_or(i64::MAX))
+    };
+    Ok(SummaryRow {
+        bucket_start: row.try_get("bucket")?,
+        service: row.try_get("by_service")?,
+        model: row.try_get("by_model")?,
+        user_id: row.try_get("by_user")?,
+        counts: Counts {
+            generations: row.try_get("generations")?,
+            failed: row.try_get("failed")?,
+            cancelled: row.try_get("cancelled")?,
+            estimated: row.try_get("estimated")?,
+            figures: Figures {
+                input_tokens: sum("input_tokens_high", "input_tokens_low")?,
+                output_tokens: sum("output_tokens_high", "output_tokens_low")?,
+                images: sum("images_high", "images_low")?,
+                characters: sum("characters_high", "characters_low")?,
+                audio_millis: sum("audio_millis_high", "audio_millis_low")?,
+            },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::{Division, Width, Window};
+
+    async fn store(folder: &std::path::Path) -> SqliteUsageStore {
+        let path = folder.join("analytics.db");
+        SqliteUsageStore::new(Database::open(&path, &[&crate::MIGRATIONS]).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn sums_stop_at_their_bounds_instead_of_overflowing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let mut transaction = store.database.begin().await.unwrap();
+        let counts = Counts {
+            generations: 1,
+            figures: Figures {
+                input_tokens: MAX_HOUR,
+                output_tokens: 7,
+                ..Figures::default()
+            },
+            ..Counts::default()
+        };
+        for hour in 0..20 {
+            let bucket_start = hour * HOUR;
+            let key = HourKey {
+                bucket_start,
+                service: "tts",
+                model: "m",
+                user_id: "ana",
+            };
+            add_to_hour(&mut transaction, &key, &counts).await.unwrap();
+            add_to_hour(&mut transaction, &key, &counts).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        let query = |end| SummaryQuery {
+            window: Window { start: 0, end },
+            width: Width::Day,
+            division: Division::default(),
+            user_id: None,
+        };
+        let one = &store.summarize(&query(HOUR), 2).await.unwrap()[0]
+            .counts
+            .figures;
+        assert_eq!((one.input_tokens, one.output_tokens), (MAX_HOUR, 14));
+        let all = &store.summarize(&query(20 * HOUR), 2).await.unwrap()[0]
+            .counts
+            .figures;
+        assert_eq!((all.input_tokens, all.output_tokens), (i64::MAX, 280));
+    }
+
+    #[tokio::test]
+    async fn no_question_reads_a_whole_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        for (plan, index) in [
+            (
+                concat!("EXPLAIN QUERY PLAN ", listing!("user_id = $5")),
+                "usage_events_by_user",
+            ),
+            (
+                concat!("EXPLAIN QUERY PLAN ", listing!("$5 IS NULL")),
+                "usage_events_by_time",
+            ),
+            (
+                concat!("EXPLAIN QUERY PLAN ", summary!("user_id = $11")),
+                "usage_buckets_by_user",
+            ),
+            (
+                concat!("EXPLAIN QUERY PLAN ", summary!("$11 IS NULL")),
+                "PRIMARY KEY",
+            ),
+        ] {
+            let steps = sqlx::query(plan)
+                .fetch_all(store.database.read())
+                .await
+                .unwrap();
+            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+            assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
+            let whole = |step: &String| step.starts_with("SCAN usage_");
+            assert!(!steps.iter().any(whole), "{steps:?}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What the edge is told: who may call from a browser, what it is called from outside, and how much it takes on.
+
+use std::collections::BTreeSet;
+
+use atelier_kit::config::{Setting, Settings};
+use url::Url;
+
+/// Which web pages may call.
+pub const CORS_ORIGINS: Setting = Setting::new(
+    "ATELIER_CORS_ORIGINS",
+    "http://localhost:3000,http://127.0.0.1:3000",
+    "the origins of web pages that may call the edge, divided by commas; `*` is any page; its own is always one",
+);
+
+/// What the edge is called from outside.
+pub const PUBLIC_URL: Setting = Setting::new(
+    "ATELIER_PUBLIC_URL",
+    "http://localhost:8080",
+    "the URL by which browsers reach the edge",
+);
+
+/// How many calls may be under way.
+pub const MAX_CALLS: Setting = Setting::new(
+    "ATELIER_EDGE_MAX_CALLS",
+    "1000",
+    "how many calls, streams included, the edge forwards at once; one more is UNAVAILABLE",
+);
+
+/// All settings of the edge.
+pub const SETTINGS: &[Setting] = &[CORS_ORIGINS, PUBLIC_URL, MAX_CALLS];
+
+/// The edge's settings, read.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    /// Which web pages may call (`ATELIER_CORS_ORIGINS`), the edge's own among them.
+    pub origins: Origins,
+    /// The URL by which browsers reach the edge, without a slash at its end (`ATELIER_PUBLIC_URL`).
+    pub public_url: String,
+    /// How many calls, streams included, are forwarded at once (`ATELIER_EDGE_MAX_CALLS`).
+    pub max_calls: usize,
+}
+
+impl EdgeConfig {
+    /// Reads the settings; what cannot be used is told by [`Settings::finish`].
+    pub fn read(settings: &Settings) -> Self {
+        let public_url = settings.url(&PUBLIC_URL);
+        let mut origins = Origins::default();
+        if let Some(url) = &public_url {
+            origins.add_own(url);
+        }
+        for text in settings.list(&CORS_ORIGINS) {
+            if !origins.add(&text) {
+                let what = format!("{text:?} is not an origin such as https://app.example.com");
+                settings.problem(&CORS_ORIGINS, &what);
+            }
+        }
+        let max_calls = settings
+            .number(&MAX_CALLS, 1..=1_000_000)
+            .unwrap_or_default();
+        Self {
+            origins,
+            public_url: public_url
+                .map(|url| url.as_str().trim_end_matches('/').to_owned())
+                .unwrap_or_default(),
+            max_calls: usize::try_from(max_calls).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// A set of origins (RFC 6454) of web pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    any: bool,
+    these: BTreeSet<String>,
+}
+
+impl Origins {
+    /// Whether a page of this origin, as a browser writes it, may call.
+    pub fn allow(&self, origin: &str) -> bool {
+        self.any || self.these.contains(origin)
+    }
+
+    /// Adds `*` or one origin, in whatever spelling; `false` when it is neither.
+    pub fn add(&mut self, text: &str) -> bool {
+        if text == "*" {
+            self.any = true;
+            return true;
+        }
+        match Url::parse(text) {
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https")
+                    && url.host_str().is_some()
+                    && url.path() == "/"
+                    && url.query().is_none()
+                    && url.username().is_empty() =>
+            {
+                self.these.insert(url.origin().ascii_serialization());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds the edge's own origin, since a page that the edge serves calls with one too. A loopback address is
+    /// known by three names, and people type any of them.
+    fn add_own(&mut self, url: &Url) {
+        const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+        self.these.insert(url.origin().ascii_serialization());
+        if url.host_str().is_some_and(|host| LOOPBACK.contains(&host)) {
+            for host in LOOPBACK {
+                let mut twin = url.clone();
+                if twin.set_host(Some(host)).is_ok() {
+                    self.these.insert(twin.origin().ascii_serialization());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> (EdgeConfig, Result<(), String>) {
+        let pairs = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let settings = Settings::new(pairs);
+        let config = EdgeConfig::read(&settings);
+        let declared: Vec<&Setting> = SETTINGS.iter().collect();
+        (config, settings.finish(&declared).map_err(|error| error.0))
+    }
+
+    #[test]
+    fn without_settings_the_usual_local_pages_may_call_and_no_other() {
+        let (config, finished) = read(&[]);
+        assert_eq!(finished, Ok(()));
+        for origin in [
+            "http://localhost:3000",
+            "http://127.0.0.1:3000",
+            "http://localhost:8080",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+        ] {
+            assert!(config.origins.allow(origin), "{origin}");
+        }
+        for origin in [
+            "http://localhost:3001",
+            "https://localhost:3000",
+            "http://evil.example",
+            "null",
+            "",
+        ] {
+            assert!(!config.origins.allow(origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn origins_are_compared_as_browsers_write_them() {
+        let (config, finished) = read(&[
+            (
+                "ATELIER_CORS_ORIGINS",
+                "HTTPS://App.Example.com:443/, http://b:80",
+            ),
+            ("ATELIER_PUBLIC_URL", "https://atelier.example/"),
+        ]);
+        assert_eq!(finished, Ok(()));
+        assert!(config.origins.allow("https://app.example.com"));
+        assert!(config.origins.allow("http://b"));
+        assert!(config.origins.allow("https://atelier.example"));
+        assert!(!config.origins.allow("http://localhost:3000"));
+        assert!(!config.origins.allow("http://localhost"));
+        assert_eq!(config.public_url, "https://atelier.example");
+    }
+
+    #[test]
+    fn what_is_no_origin_is_one_clear_line() {
+        for bad in [
+            "app.example.com",
+            "https://a/path",
+            "ftp://a",
+            "https://*.a/x",
+            "null",
+        ] {
+            let (_, finished) = read(&[("ATELIER_CORS_ORIGINS", bad)]);
+            let line = finished.unwrap_err();
+            assert!(line.starts_with("ATELIER_CORS_ORIGINS: "), "{line}");
+        }
+        assert!(
+            read(&[("ATELIER_CORS_ORIGINS", "*")])
+                .0
+                .origins
+                .allow("https://anything")
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! Forwards calls to the service that has them, frame by frame: it reads no message and keeps none.
+
+mod ending;
+mod headers;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_kit::call::Call;
+use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::link::Link;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode, Uri, Version};
+use tonic::Status;
+use tower::ServiceExt as _;
+
+use ending::Ending;
+pub(crate) use headers::is_hop_by_hop;
+
+/// Where each service is, by its full name.
+#[derive(Clone)]
+pub(crate) struct Destinations(Arc<HashMap<&'static str, Link>>);
+
+impl Destinations {
+    pub(crate) fn new(links: impl IntoIterator<Item = (&'static str, Link)>) -> Self {
+        Self(Arc::new(links.into_iter().collect()))
+    }
+
+    fn of(&self, path: &str) -> Option<&Link> {
+        let (service, _) = path.strip_prefix('/')?.split_once('/')?;
+        self.0.get(service)
+    }
+}
+
+/// Forwards one call and streams its answer back. The layers around it have checked the method, the size and the
+/// time; here only the service can be missing.
+pub(crate) async fn forward(
+    State(destinations): State<Destinations>,
+    request: Request,
+) -> Response {
+    match pass(&destinations, request).await {
+        Ok(response) => response,
+        Err(status) => status.into_http(),
+    }
+}
+
+async fn pass(destinations: &Destinations, request: Request) -> Result<Response, Status> {
+    let link = destinations
+        .of(request.uri().path())
+        .cloned()
+        .ok_or_else(|| {
+            Fault::new(
+                Kind::Unimplemented,
+                "METHOD_UNKNOWN",
+                "no service here has this method",
+            )
+        })?;
+    let (parts, body) = request.into_parts();
+    let mut onward = http::Request::new(tonic::body::Body::new(body));
+    *onward.method_mut() = Method::POST;
+    *onward.version_mut() = Version::HTTP_2;
+    // The path alone: gRPC knows no query.
+    *onward.uri_mut() = Uri::try_from(parts.uri.path()).map_err(|error| Fault::internal(&error))?;
+    *onward.headers_mut() = headers::onward(&parts.headers);
+    if let Some(call) = parts.extensions.get::<Call>() {
+        // The link writes the remaining time, the trace and the request id from it.
+        onward.extensions_mut().insert(call.clone());
+    }
+    let response = link.oneshot(onward).await?;
+    if !is_grpc(&response) {
+        let status = response.status();
+        tracing::warn!(http.status = %status, path = parts.uri.path(), "a peer answered without gRPC");
+        let fault = Fault::new(
+            Kind::Unavailable,
+            "PEER_UNREACHABLE",
+            "a service that is needed cannot be reached",
+        );
+        return Err(fault.retry_after(Duration::from_secs(1)).into());
+    }
+    let (mut parts, body) = response.into_parts();
+    headers::backward(&mut parts.headers);
+    let has_ended = parts.headers.contains_key("grpc-status");
+    let body = if has_ended {
+        Body::empty()
+    } else {
+        Body::new(Ending::new(body))
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+/// A proxy between the services may answer with a page of its own.
+fn is_grpc<T>(response: &http::Response<T>) -> bool {
+    response.status() == StatusCode::OK
+        && response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}

@@ -1,0 +1,155 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod cors;
+mod dialect;
+mod forward;
+mod health;
+mod keys;
+mod objects;
+mod page;
+mod plain;
+mod reflection;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_kit::identity::KeySource;
+use atelier_kit::inbound::Inbound;
+use atelier_kit::link::Link;
+use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
+use atelier_kit::service::{Foundation, StartError};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use tonic_web::GrpcWebLayer;
+
+pub use config::{CORS_ORIGINS, EdgeConfig, MAX_CALLS, Origins, PUBLIC_URL, SETTINGS};
+use forward::Destinations;
+use objects::Shelves;
+
+/// A service behind the edge.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Its full name, as in `atelier.users.v1.UsersService`.
+    pub service: &'static str,
+    /// The role that has it, as in `users`.
+    pub role: &'static str,
+    /// The way there.
+    pub link: Link,
+}
+
+/// Everything the edge is made of; it knows no service but those it is given.
+pub struct Door {
+    /// The settings.
+    pub config: EdgeConfig,
+    /// The services behind the edge.
+    pub roster: Vec<Destination>,
+    /// The policies of all their methods.
+    pub policies: Policies,
+    /// The contract, as an encoded `FileDescriptorSet`.
+    pub descriptor: &'static [u8],
+    /// Where the public keys come from.
+    pub jwks: Arc<dyn KeySource>,
+    /// The roles that have objects; each is in the roster.
+    pub object_roles: Vec<&'static str>,
+}
+
+/// Builds the edge: one router that takes grpc-web, gRPC and plain HTTP, for [`atelier_kit::serve::serve`] with
+/// `Side::Edge`. Health is asked in the background until `foundation.stop`.
+///
+/// An error when the descriptor cannot be read, or when a role with objects is not in the roster.
+pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> {
+    let shelves = Shelves::new(links_of(&door)?);
+    let page = page::text(&door);
+    let links = door.roster.iter().map(|d| (d.service, d.link.clone()));
+    let destinations = Destinations::new(links);
+    let own_policies = own_policies();
+
+    let is_method: dialect::IsMethod = {
+        let (policies, own) = (door.policies.clone(), own_policies.clone());
+        Arc::new(move |path| policies.of(path).is_some() || own.of(path).is_some())
+    };
+    let health = health::follow(&door.roster, foundation);
+    let own = Router::new()
+        .route_service(HEALTH_CHECK, health.clone())
+        .route_service(HEALTH_WATCH, health)
+        .merge(reflection::routes(door.descriptor)?);
+    let calls = Router::new()
+        .fallback(forward::forward)
+        .with_state(destinations);
+    let rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
+        .guard_open(own)
+        .merge(Inbound::edge("edge", door.policies, door.config.max_calls).guard(calls))
+        // Around every layer that can refuse, so that a refusal too is told in the caller's own protocol.
+        .layer(GrpcWebLayer::new())
+        // Outside it, since it compares content types letter by letter.
+        .layer(from_fn_with_state(is_method, dialect::listen));
+
+    Ok(Router::new()
+        .route("/", get(move || async move { page }).fallback(only_get))
+        .route(
+            "/.well-known/jwks.json",
+            get(keys::get)
+                .fallback(only_get)
+                .with_state(Arc::new(keys::Keys::new(door.jwks))),
+        )
+        .route(
+            "/objects/{role}/{*key}",
+            get(objects::carry).fallback(only_get).with_state(shelves),
+        )
+        .fallback_service(rpc)
+        // Outermost: no page of a foreign origin gets further.
+        .layer(from_fn_with_state(
+            Arc::new(door.config.origins),
+            cors::guard,
+        )))
+}
+
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
+const HEALTH_WATCH: &str = "/grpc.health.v1.Health/Watch";
+/// How many questions of health and reflection may be under way; a place of their own, so that watchers take none
+/// from calls.
+const OWN_CALLS: usize = 256;
+
+/// The policies of what the edge answers itself: anyone may ask, and a stream ends after an hour.
+fn own_policies() -> Policies {
+    let policy = |deadline, server_streaming| Policy {
+        access: Access::Public,
+        rate_bucket: "read".to_owned(),
+        credit_class: "free".to_owned(),
+        idempotency: Idempotency::Safe,
+        max_request_bytes: 16 * 1024,
+        deadline,
+        server_streaming,
+    };
+    let hour = Duration::from_secs(3600);
+    Policies::new([
+        (
+            HEALTH_CHECK.to_owned(),
+            policy(Duration::from_secs(5), false),
+        ),
+        (HEALTH_WATCH.to_owned(), policy(hour, true)),
+        (reflection::V1.to_owned(), policy(hour, true)),
+        (reflection::V1ALPHA.to_owned(), policy(hour, true)),
+    ])
+}
+
+fn links_of(door: &Door) -> Result<HashMap<&'static str, Link>, StartError> {
+    door.object_roles
+        .iter()
+        .map(|role| {
+            let destination = door.roster.iter().find(|d| d.role == *role);
+            let destination = destination.ok_or_else(|| {
+                StartError::other(format!("objects of {role}"), "no such role in the roster")
+            })?;
+            Ok((*role, destination.link.clone()))
+        })
+        .collect()
+}
+
+async fn only_get() -> Response {
+    plain::method_not_allowed("GET")
+}

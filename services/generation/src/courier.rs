@@ -1,0 +1,86 @@
+//! The courier's rounds: usage events leave the outbox when they are counted, and not before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_kit::fault::Kind;
+use atelier_proto::analytics::v1::UsageEvent;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::ports::{Courier, Outbox};
+
+const BATCH: u32 = 100;
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
+pub(crate) async fn rounds(
+    outbox: Arc<dyn Outbox>,
+    courier: Arc<dyn Courier>,
+    ended: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    let mut wait = SHORTEST;
+    loop {
+        match round(outbox.as_ref(), courier.as_ref()).await {
+            Ok(0) => {
+                wait = SHORTEST;
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = ended.notified() => {}
+                    // Another process may have died with events in the shared outbox.
+                    () = tokio::time::sleep(LONGEST) => {}
+                }
+            }
+            Ok(_) => wait = SHORTEST,
+            Err(why) => {
+                tracing::warn!(error = %why, "usage events wait in the outbox");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+                wait = (wait * 2).min(LONGEST);
+            }
+        }
+    }
+}
+
+/// Delivers one batch. Returns how many events it had.
+async fn round(outbox: &dyn Outbox, courier: &dyn Courier) -> Result<usize, String> {
+    let told = |error: Error| atelier_kit::fault::chain(&error);
+    let events = outbox.pending(BATCH).await.map_err(told)?;
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
+    match courier.deliver(events.clone()).await {
+        Ok(()) => outbox.acknowledge(&ids).await.map_err(told)?,
+        // One of them will never be counted, and it must not keep the others from it.
+        Err(fault) if fault.kind() == Kind::Invalid => {
+            for event in events {
+                single(outbox, courier, event).await?;
+            }
+        }
+        Err(fault) => return Err(fault.to_string()),
+    }
+    Ok(ids.len())
+}
+
+async fn single(
+    outbox: &dyn Outbox,
+    courier: &dyn Courier,
+    event: UsageEvent,
+) -> Result<(), String> {
+    let ids = [event.id.clone()];
+    match courier.deliver(vec![event.clone()]).await {
+        Err(fault) if fault.kind() == Kind::Invalid => {
+            tracing::error!(error = %fault, event = ?event, "a usage event is invalid and is not counted");
+        }
+        delivered => delivered.map_err(|fault| fault.to_string())?,
+    }
+    outbox
+        .acknowledge(&ids)
+        .await
+        .map_err(|error| atelier_kit::fault::chain(&error))
+}

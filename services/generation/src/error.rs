@@ -1,0 +1,88 @@
+//! What can go wrong around a generation; a failure of the generation itself is an event and no error.
+
+use atelier_kit::fault::{Fault, Kind};
+
+/// An error of the engine or of one of its ports.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such generation, or it belongs to another.
+    #[error("no such generation")]
+    NotFound,
+    /// The `request_id` was used for another body.
+    #[error("the request_id was used for another request")]
+    RequestIdReused,
+    /// Another owner has the lease, or the generation has ended.
+    #[error("the lease is lost")]
+    LeaseLost,
+    /// The service's own rules refused to start it.
+    #[error("refused: {0}")]
+    Refused(Fault),
+    /// A database or another engine failed.
+    #[error("the generation store failed")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A failure of an engine.
+    pub fn store(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Store(source.into())
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::store(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Fault::not_found("generation"),
+            Error::RequestIdReused => Fault::new(
+                Kind::Precondition,
+                "REQUEST_ID_REUSED",
+                "this request_id was used for another request",
+            ),
+            Error::LeaseLost => Fault::new(
+                Kind::Unavailable,
+                "OWNER_CHANGED",
+                "another replica has taken this generation over",
+            ),
+            Error::Refused(fault) => fault,
+            Error::Store(source) => Fault::internal(source.as_ref()),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        Fault::from(error).into()
+    }
+}
+
+/// Why a service's own rows refused a change that the record was about to make.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A rule of the service; nothing is written.
+    #[error("{0}")]
+    Rule(Fault),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Rule(fault)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Rule(fault) => Error::Refused(fault),
+            Refusal::Database(error) => Error::store(error),
+        }
+    }
+}

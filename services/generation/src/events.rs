@@ -1,0 +1,150 @@
+//! Streams of events for watchers: from the journal where it knows the generation, else from the record.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use atelier_kit::moment;
+use atelier_proto::generation::v1::generation_event::Event;
+use atelier_proto::generation::v1::{
+    Cancelled, Completed, Failed, GenerationEvent, Snapshot, State,
+};
+use futures_util::{Stream, StreamExt as _};
+use tonic::Status;
+
+use crate::engine::Generations;
+use crate::error::Error;
+use crate::fold::{base, is_last};
+use crate::ports::GenerationRecord;
+
+/// The events of one generation, to its end.
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<GenerationEvent, Error>> + Send>>;
+
+/// How often a generation of another process is looked at.
+const POLL: Duration = Duration::from_millis(300);
+/// The first looks come sooner: it may have been inserted a moment ago, and its journal opens in the next.
+const FIRST_POLL: Duration = Duration::from_millis(10);
+/// How long a journal may be silent before the record is asked whether the end came about elsewhere.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Events as the answers of a streaming method.
+pub fn respond<R: Send + 'static>(
+    events: EventStream,
+    wrap: fn(Option<GenerationEvent>) -> R,
+) -> Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>> {
+    Box::pin(events.map(move |event| match event {
+        Ok(event) => Ok(wrap(Some(event))),
+        Err(error) => Err(error.into()),
+    }))
+}
+
+/// All events of a generation after a sequence.
+pub(crate) fn follow(engine: Generations, record: GenerationRecord, after: i64) -> EventStream {
+    Box::pin(async_stream::try_stream! {
+        let id = record.id.clone();
+        let mut record = Some(record);
+        let mut after = after;
+        let mut pause = FIRST_POLL;
+        loop {
+            let replay = engine.journal().read(&id, after).await?;
+            let journalled = replay.is_some();
+            if let Some(replay) = replay {
+                for event in replay.events {
+                    after = event.sequence;
+                    let last = is_last(&event);
+                    yield event;
+                    if last {
+                        return;
+                    }
+                }
+                if replay.ended {
+                    return;
+                }
+                record = None;
+                if tokio::time::timeout(SILENCE, engine.journal().wait(&id, after)).await.is_ok() {
+                    continue;
+                }
+            }
+            // The journal of this process does not know it: it ended long ago, or runs in another process. Or it is
+            // silent, as it stays when another process took over.
+            let known = match record.take() {
+                Some(record) => record,
+                None => engine.record().find(&id).await?.ok_or(Error::NotFound)?,
+            };
+            if known.has_ended() {
+                for event in epilogue(&engine, &known, after).await {
+                    yield event;
+                }
+                return;
+            }
+            if journalled {
+                continue;
+            }
+            // A record that is as it was inserted has told nothing yet.
+            if known.sequence > after.max(base(1)) {
+                after = known.sequence;
+                yield snapshot(&engine, &known, known.sequence).await;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(POLL);
+        }
+    })
+}
+
+/// What is told of an ended generation from its record alone: its whole state, then its end.
+async fn epilogue(
+    engine: &Generations,
+    record: &GenerationRecord,
+    after: i64,
+) -> Vec<GenerationEvent> {
+    let mut events = Vec::new();
+    if after < record.sequence - 1 {
+        events.push(snapshot(engine, record, record.sequence - 1).await);
+    }
+    if after < record.sequence {
+        events.push(GenerationEvent {
+            generation_id: record.id.clone(),
+            sequence: record.sequence,
+            time: record.end_time.map(moment::timestamp),
+            event: Some(last(record)),
+        });
+    }
+    events
+}
+
+fn last(record: &GenerationRecord) -> Event {
+    match record.state {
+        State::Cancelled => Event::Cancelled(Cancelled {}),
+        State::Failed => Event::Failed(failed(record)),
+        _ => Event::Completed(Completed {
+            finish_reason: record.finish_reason.into(),
+        }),
+    }
+}
+
+fn failed(record: &GenerationRecord) -> Failed {
+    record
+        .failure
+        .clone()
+        .map_or_else(Failed::default, |failure| Failed {
+            reason: failure.reason,
+            message: failure.message,
+            retryable: failure.retryable,
+        })
+}
+
+async fn snapshot(
+    engine: &Generations,
+    record: &GenerationRecord,
+    sequence: i64,
+) -> GenerationEvent {
+    let mut snapshot: Snapshot = record.snapshot.clone();
+    for artifact in &mut snapshot.artifacts {
+        *artifact = engine.provider().present(std::mem::take(artifact)).await;
+    }
+    GenerationEvent {
+        generation_id: record.id.clone(),
+        sequence,
+        time: Some(moment::timestamp(moment::now())),
+        event: Some(Event::Snapshot(snapshot)),
+    }
+}

@@ -1,0 +1,5 @@
+//! Durable records; each adapter writes the service's own rows in the same transaction, through a projection.
+
+mod sqlite;
+
+pub use sqlite::{Projection, SqliteRecord, erase, migrations};

@@ -1,0 +1,237 @@
+//! Ends that something tries to prevent: panics, a busy database, rows that refuse, a provider that will not be quiet.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use atelier_generation::Record as _;
+use atelier_proto::generation::v1::generation_event::Event;
+use atelier_proto::generation::v1::{Snapshot, State};
+
+use crate::puppet::Act;
+use crate::stage::{Plan, Process, assert_whole, collect, database, file, fold, next, piece, text};
+
+#[tokio::test]
+async fn a_provider_that_panics_fails_its_generation_as_internal_and_gives_its_turn_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(
+        &file(&folder),
+        Plan {
+            at_once: 1,
+            ..Plan::default()
+        },
+    )
+    .await;
+    let (id, stream) = process.begin().await;
+    process.puppets.say(&id, "oh");
+    process.puppets.tell(&id, Act::Panic);
+    let events = collect(stream).await;
+    assert_whole(&events);
+    let Some(Event::Failed(failed)) = &events.last().unwrap().event else {
+        panic!("{events:?}")
+    };
+    assert_eq!(failed.reason, "INTERNAL");
+    assert!(
+        !failed.message.contains("puppet"),
+        "what the panic said is not told"
+    );
+    let record = process.find(&id).await;
+    assert_eq!(
+        (record.state, record.snapshot.text.as_str()),
+        (State::Failed, "oh")
+    );
+    assert_eq!(process.book.of(&id), ["reserve", "release"]);
+    let (next, stream) = process.begin().await;
+    process.puppets.finish(&next);
+    collect(stream).await;
+    assert_eq!(process.engine.under_way(), 0);
+}
+
+#[tokio::test]
+async fn rows_that_panic_at_the_end_leave_a_generation_that_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        lease: Duration::from_millis(400),
+        ..Plan::default()
+    };
+    let process = Process::start(&file(&folder), plan).await;
+    let (id, stream) = process.begin().await;
+    process.rows.panicking.store(true, Ordering::SeqCst);
+    process.puppets.say(&id, "words");
+    process.puppets.finish(&id);
+    let events = collect(stream).await;
+    assert_whole(&events);
+    assert!(
+        matches!(&events.last().unwrap().event, Some(Event::Failed(failed)) if failed.reason == "INTERRUPTED")
+    );
+    assert_eq!(process.piece(&id).await.ends, 1);
+    assert_eq!(process.engine.under_way(), 0);
+}
+
+#[tokio::test]
+async fn an_end_that_the_rows_refuse_for_a_moment_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&file(&folder), Plan::default()).await;
+    process.rows.failing.store(3, Ordering::SeqCst);
+    let (id, stream) = process.begin().await;
+    process.puppets.say(&id, "words");
+    process.puppets.finish(&id);
+    let events = collect(stream).await;
+    assert!(matches!(
+        events.last().unwrap().event,
+        Some(Event::Completed(_))
+    ));
+    assert_eq!(
+        (
+            process.piece(&id).await.text.as_str(),
+            process.piece(&id).await.ends
+        ),
+        ("words", 1)
+    );
+}
+
+#[tokio::test]
+async fn an_end_that_the_rows_refuse_for_long_is_ended_by_the_watch_and_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        lease: Duration::from_millis(400),
+        ..Plan::default()
+    };
+    let process = Process::start(&file(&folder), plan).await;
+    process.rows.failing.store(5, Ordering::SeqCst);
+    let (id, stream) = process.begin().await;
+    process.puppets.say(&id, "words");
+    process.puppets.finish(&id);
+    let events = collect(stream).await;
+    assert_whole(&events);
+    assert!(
+        matches!(&events.last().unwrap().event, Some(Event::Failed(failed)) if failed.reason == "INTERRUPTED")
+    );
+    assert_eq!(process.piece(&id).await.text, text(&events));
+    assert_eq!(process.ended(&id).await.epoch, 2);
+}
+
+#[tokio::test]
+async fn an_end_waits_for_a_database_that_another_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&file(&folder), Plan::default()).await;
+    let (id, mut stream) = process.begin().await;
+    process.puppets.say(&id, "words");
+    next(&mut stream, 3).await;
+    let other = database(&file(&folder)).await;
+    let held = other.begin().await.unwrap();
+    process.puppets.finish(&id);
+    // Longer than the busy timeout of five seconds, so that a write is refused in between.
+    tokio::time::sleep(Duration::from_millis(6500)).await;
+    assert!(!process.find(&id).await.has_ended());
+    held.rollback().await.unwrap();
+    let rest = collect(stream).await;
+    assert!(matches!(
+        rest.last().unwrap().event,
+        Some(Event::Completed(_))
+    ));
+    let record = process.find(&id).await;
+    assert_eq!(
+        (record.state, record.epoch, record.snapshot.text.as_str()),
+        (State::Completed, 1, "words")
+    );
+}
+
+#[tokio::test]
+async fn what_a_provider_tells_after_its_end_is_not_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&file(&folder), Plan::default()).await;
+    for _ in 0..10 {
+        let (id, stream) = process.begin().await;
+        process.puppets.tell(&id, Act::Haunt);
+        let events = collect(stream).await;
+        assert_whole(&events);
+        let record = process.find(&id).await;
+        assert_eq!(record.sequence, events.last().unwrap().sequence);
+        assert_eq!(
+            record.snapshot,
+            fold(
+                Snapshot {
+                    model: "wood".into(),
+                    ..Snapshot::default()
+                },
+                &events
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_ends_while_the_journal_lacks_it_ends_its_watchers_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&file(&folder), Plan::default()).await;
+    let (id, mut stream) = process.begin().await;
+    process.puppets.say(&id, "words");
+    next(&mut stream, 3).await;
+    // As after a takeover by a process whose journal was away: the record ends, and no journal says so.
+    let other = Process::start(
+        &file(&folder),
+        Plan {
+            background: false,
+            ..Plan::default()
+        },
+    )
+    .await;
+    let record = process.find(&id).await;
+    let claimed = other
+        .record
+        .claim(&record.lease(), record.heartbeat)
+        .await
+        .unwrap()
+        .unwrap();
+    let end = crate::fences::end_of(&claimed, "words");
+    other.record.finish(&claimed.lease(), &end).await.unwrap();
+    let rest = collect(stream).await;
+    assert!(
+        matches!(rest.last().unwrap().event, Some(Event::Cancelled(_))),
+        "{rest:?}"
+    );
+    assert_eq!(text(&rest), "words");
+    assert_eq!(
+        process.engine.under_way(),
+        0,
+        "its owner noticed and stopped"
+    );
+    assert!(process.puppets.is_dropped(&id));
+}
+
+#[tokio::test]
+async fn a_generation_whose_process_died_before_it_began_ends_for_those_who_join_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        lease: Duration::from_millis(400),
+        ..Plan::default()
+    };
+    let process = Process::start(&file(&folder), plan).await;
+    let dead = piece("ana", Some("r1"), "a body");
+    process.record.insert(&dead).await.unwrap();
+    let begun = std::time::Instant::now();
+    let events = collect(
+        process
+            .engine
+            .start(piece("ana", Some("r1"), "a body"))
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert!(
+        begun.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_whole(&events);
+    assert!(
+        matches!(&events.last().unwrap().event, Some(Event::Failed(failed)) if failed.retryable)
+    );
+    assert!(process.puppets.began().is_empty());
+    assert_eq!(process.piece(&dead.id).await.ends, 1);
+    // A cancel that the dead owner never saw is honoured by the one who takes over.
+    let dead = piece("ana", None, "a body");
+    process.record.insert(&dead).await.unwrap();
+    process.engine.cancel("ana", &dead.id).await.unwrap();
+    assert_eq!(process.ended(&dead.id).await.state, State::Cancelled);
+}

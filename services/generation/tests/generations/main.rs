@@ -1,0 +1,13 @@
+//! What generations promise, shown on the real engine: a SQLite file, a journal in memory, and a provider on strings.
+
+mod cancels;
+mod crashes;
+mod ends;
+mod fences;
+mod journals;
+mod outboxes;
+mod puppet;
+mod requests;
+mod stage;
+mod streams;
+mod turns;

@@ -1,0 +1,93 @@
+//! Turns: so many at once, the others in the order they came, each told how many are before it.
+
+use std::time::Duration;
+
+use atelier_kit::testing::eventually;
+use atelier_proto::generation::v1::generation_event::Event;
+use futures_util::StreamExt as _;
+
+use crate::stage::{Plan, Process, collect, file};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn generations_wait_for_their_turn_in_the_order_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(
+        &file(&folder),
+        Plan {
+            at_once: 2,
+            ..Plan::default()
+        },
+    )
+    .await;
+    let mut ids = Vec::new();
+    let mut streams = Vec::new();
+    for _ in 0..12 {
+        let (id, stream) = process.begin().await;
+        ids.push(id);
+        streams.push(stream);
+    }
+    let mut positions = Vec::new();
+    for stream in &mut streams {
+        let Some(Event::Queued(queued)) = stream.next().await.unwrap().unwrap().event else {
+            panic!()
+        };
+        positions.push(queued.position);
+    }
+    // Two begin at once; the third is next.
+    assert_eq!(positions, [0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    eventually("two have begun", || async {
+        process.puppets.began().len() == 2
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(process.puppets.began().len(), 2);
+    for (at, id) in ids.iter().enumerate() {
+        process.puppets.finish(id);
+        let begun = (at + 3).min(12);
+        eventually("the next has begun", || async {
+            process.puppets.began().len() == begun
+        })
+        .await;
+    }
+    let mut first_two = process.puppets.began()[..2].to_vec();
+    first_two.sort();
+    assert_eq!(first_two, ids[..2]);
+    assert_eq!(process.puppets.began()[2..], ids[2..]);
+    for stream in streams {
+        collect(stream).await;
+    }
+    assert_eq!(process.engine.under_way(), 0);
+}
+
+#[tokio::test]
+async fn one_that_is_cancelled_while_it_waits_gives_its_place_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(
+        &file(&folder),
+        Plan {
+            at_once: 1,
+            ..Plan::default()
+        },
+    )
+    .await;
+    let (first, _first) = process.begin().await;
+    let (second, waiting) = process.begin().await;
+    let (third, mut last) = process.begin().await;
+    process.engine.cancel("ana", &second).await.unwrap();
+    let events = collect(waiting).await;
+    assert!(matches!(
+        events.last().unwrap().event,
+        Some(Event::Cancelled(_))
+    ));
+    let (_fourth, mut stream) = process.begin().await;
+    let Some(Event::Queued(queued)) = stream.next().await.unwrap().unwrap().event else {
+        panic!()
+    };
+    assert_eq!(queued.position, 1, "the third alone is before it");
+    process.puppets.finish(&first);
+    process.puppets.finish(&third);
+    while let Some(event) = last.next().await {
+        event.unwrap();
+    }
+    assert!(!process.puppets.began().contains(&second));
+}

@@ -1,0 +1,159 @@
+//! The outermost layer: gives a call its id and its trace, and tells at its end how it went; it decides nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderValue;
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+};
+use tonic::Code;
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use super::Inbound;
+use super::body::{Ending, Watched};
+use crate::call::{REQUEST_ID, TRACEPARENT, Trace};
+use crate::check::is_id;
+
+/// A call's id and trace, until [`super::identify`] makes a whole [`crate::call::Call`] of it.
+#[derive(Clone)]
+pub(super) struct Arrived {
+    pub(super) id: Arc<str>,
+    pub(super) trace: Trace,
+    pub(super) user_agent: Arc<str>,
+}
+
+pub(super) async fn arrive(
+    State(inbound): State<Inbound>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let id: Arc<str> = match text(REQUEST_ID) {
+        Some(id) if is_id(id) => id.into(),
+        _ => crate::moment::new_id().into(),
+    };
+    let from = text(TRACEPARENT).and_then(Trace::parse);
+    let user_agent: Arc<str> = text("user-agent")
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect::<String>()
+        .into();
+
+    // The path of an unknown method is the caller's own text: it names no span and no metric.
+    let known = inbound.policies.of(request.uri().path()).is_some();
+    let method: Arc<str> = if known {
+        request.uri().path().trim_start_matches('/')
+    } else {
+        "unknown"
+    }
+    .into();
+    let span = tracing::info_span!(
+        "rpc",
+        otel.name = %method,
+        otel.kind = "server",
+        rpc.system.name = "grpc",
+        rpc.method = %method,
+        service = inbound.role,
+        request_id = %id,
+    );
+    if let Some(from) = from {
+        let parent = SpanContext::new(
+            TraceId::from_bytes(from.trace_id.to_be_bytes()),
+            SpanId::from_bytes(from.span_id.to_be_bytes()),
+            if from.sampled {
+                TraceFlags::SAMPLED
+            } else {
+                TraceFlags::default()
+            },
+            true,
+            TraceState::default(),
+        );
+        // Without an exporter there is no OpenTelemetry layer to take the parent, and the trace goes on all the same.
+        let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
+    }
+    let recorded = span.context();
+    let recorded = recorded.span().span_context().clone();
+    let trace = if recorded.is_valid() {
+        Trace {
+            trace_id: u128::from_be_bytes(recorded.trace_id().to_bytes()),
+            span_id: u64::from_be_bytes(recorded.span_id().to_bytes()),
+            sampled: recorded.is_sampled(),
+        }
+    } else {
+        from.map_or_else(Trace::begin, Trace::child)
+    };
+
+    request.extensions_mut().insert(Arrived {
+        id: id.clone(),
+        trace,
+        user_agent,
+    });
+    let begun = Instant::now();
+    let role = inbound.role;
+    metrics::gauge!("atelier_rpc_in_flight", "service" => role).increment(1.0);
+    let said = span.clone();
+    // Made before the call, so that a caller who goes away before there is an answer is counted as well.
+    let mut ending = Ending::new(move |code: Option<Code>| {
+        let code = code.unwrap_or(Code::Cancelled);
+        let seconds = begun.elapsed().as_secs_f64();
+        metrics::gauge!("atelier_rpc_in_flight", "service" => role).decrement(1.0);
+        metrics::histogram!(
+            "rpc_server_call_duration_seconds",
+            "rpc_method" => method.to_string(), "rpc_response_status_code" => code_name(code), "service" => role,
+        )
+        .record(seconds);
+        let _entered = said.enter();
+        match code {
+            Code::Internal | Code::Unknown | Code::DataLoss => {
+                tracing::error!(code = code_name(code), seconds, "call failed");
+            }
+            _ => tracing::debug!(code = code_name(code), seconds, "call ended"),
+        }
+    });
+    let mut response = next.run(request).instrument(span).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if let Some(code) = code_of(response.headers()) {
+        ending.tell(Some(code));
+    }
+    response.map(|body| axum::body::Body::new(Watched::new(body, ending)))
+}
+
+/// The status in a set of headers or trailers.
+pub(super) fn code_of(headers: &http::HeaderMap) -> Option<Code> {
+    headers
+        .get("grpc-status")
+        .map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+/// The code's name as the gRPC specification writes it.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

@@ -1,0 +1,281 @@
+//! Bodies that hold something, end in time, or tell of their end; none of them looks into a message.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::task::AbortHandle;
+use tokio::time::Sleep;
+use tonic::Code;
+
+use super::arrival::code_of;
+
+/// Says once how a call ended: when it is told, or when it is dropped untold (`None`: nobody waits any more).
+pub(super) struct Ending<F: FnOnce(Option<Code>)>(Option<F>);
+
+impl<F: FnOnce(Option<Code>)> Ending<F> {
+    pub(super) fn new(say: F) -> Self {
+        Self(Some(say))
+    }
+
+    pub(super) fn tell(&mut self, code: Option<Code>) {
+        if let Some(say) = self.0.take() {
+            say(code);
+        }
+    }
+}
+
+impl<F: FnOnce(Option<Code>)> Drop for Ending<F> {
+    fn drop(&mut self) {
+        self.tell(None);
+    }
+}
+
+/// Tells the status of its trailers.
+pub(super) struct Watched<F: FnOnce(Option<Code>)> {
+    inner: Body,
+    ending: Ending<F>,
+}
+
+impl<F: FnOnce(Option<Code>)> Watched<F> {
+    pub(super) fn new(inner: Body, ending: Ending<F>) -> Self {
+        Self { inner, ending }
+    }
+}
+
+impl<F: FnOnce(Option<Code>) + Unpin> HttpBody for Watched<F> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            self.ending.tell(code_of(trailers));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Changes its trailers before they leave.
+pub(super) struct Mapped {
+    inner: Body,
+    map: fn(http::HeaderMap) -> http::HeaderMap,
+}
+
+impl Mapped {
+    pub(super) fn new(inner: Body, map: fn(http::HeaderMap) -> http::HeaderMap) -> Self {
+        Self { inner, map }
+    }
+}
+
+impl HttpBody for Mapped {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers((self.map)(trailers)),
+                Err(frame) => frame,
+            })),
+            end => end,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Holds a value, a place in a queue for example, for as long as the body lives.
+pub(super) struct Held<T> {
+    inner: Body,
+    _held: T,
+}
+
+impl<T> Held<T> {
+    pub(super) fn new(inner: Body, held: T) -> Self {
+        Self { inner, _held: held }
+    }
+}
+
+impl<T: Unpin> HttpBody for Held<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A body on loan: when its time is over it is dropped with all it holds, even if nobody reads it any more, so that
+/// a caller who stops reading keeps nothing behind it busy. Whoever still reads gets an error then.
+pub struct Leased {
+    loan: Arc<Mutex<Loan>>,
+    reaper: AbortHandle,
+}
+
+struct Loan {
+    body: Option<Body>,
+    reader: Option<Waker>,
+    expired: bool,
+}
+
+/// The time of a [`Leased`] body is over.
+#[derive(Debug, thiserror::Error)]
+#[error("the time for this body is over")]
+pub(super) struct Expired;
+
+impl Leased {
+    /// Lends a body until a timer rings.
+    pub fn new(body: Body, until: Pin<Box<Sleep>>) -> Self {
+        let loan = Arc::new(Mutex::new(Loan {
+            body: Some(body),
+            reader: None,
+            expired: false,
+        }));
+        let lent = loan.clone();
+        let reaper = tokio::spawn(async move {
+            until.await;
+            let (body, reader) = {
+                let mut loan = locked(&lent);
+                loan.expired = loan.body.is_some();
+                (loan.body.take(), loan.reader.take())
+            };
+            drop(body);
+            if let Some(reader) = reader {
+                reader.wake();
+            }
+        });
+        Self {
+            loan,
+            reaper: reaper.abort_handle(),
+        }
+    }
+}
+
+fn locked(loan: &Mutex<Loan>) -> MutexGuard<'_, Loan> {
+    loan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        self.reaper.abort();
+    }
+}
+
+impl HttpBody for Leased {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let mut loan = locked(&self.loan);
+        let Some(body) = loan.body.as_mut() else {
+            let expired = std::mem::take(&mut loan.expired);
+            return Poll::Ready(expired.then(|| Err(axum::Error::new(Expired))));
+        };
+        let frame = Pin::new(body).poll_frame(cx);
+        match &frame {
+            Poll::Pending => loan.reader = Some(cx.waker().clone()),
+            Poll::Ready(None) => loan.body = None,
+            Poll::Ready(Some(_)) => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let loan = locked(&self.loan);
+        !loan.expired && loan.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        locked(&self.loan)
+            .body
+            .as_ref()
+            .map_or_else(SizeHint::default, HttpBody::size_hint)
+    }
+}
+
+/// Ends with DEADLINE_EXCEEDED in its trailers when the time is over.
+pub(super) struct Timed(Leased);
+
+impl Timed {
+    pub(super) fn new(inner: Body, sleep: Pin<Box<Sleep>>) -> Self {
+        Self(Leased::new(inner, sleep))
+    }
+}
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let error = match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
+            Some(Err(error)) => error.into_inner(),
+            frame => return Poll::Ready(frame),
+        };
+        if !error.is::<Expired>() {
+            return Poll::Ready(Some(Err(axum::Error::new(error))));
+        }
+        let trailers = trailers_of(&super::deadline::exceeded().into());
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// A status as trailers.
+pub(super) fn trailers_of(status: &tonic::Status) -> http::HeaderMap {
+    let mut trailers = http::HeaderMap::new();
+    if status.add_header(&mut trailers).is_err() {
+        // A message that is no header value; the code alone can always be written.
+        trailers.insert("grpc-status", http::HeaderValue::from(status.code() as i32));
+    }
+    trailers
+}

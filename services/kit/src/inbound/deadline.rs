@@ -1,0 +1,112 @@
+//! Finds the method's policy and bounds the call: its handler, and a stream to its last frame.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http_body::Body as _;
+
+use super::body::Timed;
+use super::mapping::unknown_method;
+use super::{Inbound, Method, refuse};
+use crate::fault::{Fault, Kind};
+
+/// tonic's own timer reads the same header and answers CANCELLED, outside any grpc-web layer; it starts a moment
+/// before ours, and ours has to ring first even on a busy machine. What is left of a deadline as short as that is
+/// spent on the way back.
+fn ahead(asked: Duration) -> Duration {
+    (asked / 20).clamp(Duration::from_millis(5), Duration::from_millis(20))
+}
+
+/// When the call must be over.
+#[derive(Clone, Copy)]
+pub(super) struct Until(pub(super) Instant);
+
+pub(super) async fn bound(
+    State(inbound): State<Inbound>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(policy) = inbound.policies.of(request.uri().path()).cloned() else {
+        return refuse(unknown_method());
+    };
+    let asked = match request.headers().get("grpc-timeout") {
+        None => None,
+        Some(value) => match value.to_str().ok().and_then(parse) {
+            Some(timeout) => Some(timeout),
+            None => {
+                return refuse(Fault::new(
+                    Kind::Invalid,
+                    "DEADLINE_MALFORMED",
+                    "grpc-timeout is malformed",
+                ));
+            }
+        },
+    };
+    let limit = asked.map_or(policy.deadline, |asked| {
+        asked.saturating_sub(ahead(asked)).min(policy.deadline)
+    });
+    if limit.is_zero() {
+        return refuse(exceeded());
+    }
+    let until = Instant::now() + limit;
+    request.extensions_mut().insert(Until(until));
+    request.extensions_mut().insert(Method(policy));
+    let mut sleep = Box::pin(tokio::time::sleep_until(until.into()));
+    tokio::select! {
+        response = next.run(request) => {
+            // A refusal has its status in the headers and nothing that could last.
+            if response.body().is_end_stream() {
+                return response;
+            }
+            response.map(|body| axum::body::Body::new(Timed::new(body, sleep)))
+        }
+        () = &mut sleep => refuse(exceeded()),
+    }
+}
+
+/// The answer to a call whose time is over.
+pub(super) fn exceeded() -> Fault {
+    Fault::new(
+        Kind::Deadline,
+        "DEADLINE_EXCEEDED",
+        "the deadline has passed",
+    )
+}
+
+/// Reads a `grpc-timeout`: at most eight digits and a unit.
+fn parse(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(amount * 3600),
+        "M" => Duration::from_secs(amount * 60),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_the_specification_writes_them() {
+        assert_eq!(parse("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(
+            parse("99999999H"),
+            Some(Duration::from_secs(99_999_999 * 3600))
+        );
+        assert_eq!(parse("50m"), Some(Duration::from_millis(50)));
+        for bad in ["", "S", "5", "5s", "-5S", "123456789S", "5é"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

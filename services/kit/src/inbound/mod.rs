@@ -1,0 +1,96 @@
+//! The one ordered list of layers that every call of every service passes; read [`Inbound::guard`] from top to bottom.
+
+mod admission;
+mod arrival;
+mod body;
+mod deadline;
+mod identify;
+mod mapping;
+mod message_size;
+mod panic;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tokio::sync::Semaphore;
+use tower::ServiceBuilder;
+
+use crate::identity::Verifier;
+use crate::policy::Policies;
+
+pub use body::Leased;
+
+/// What the layers of one service need to know.
+#[derive(Clone)]
+pub struct Inbound {
+    role: &'static str,
+    policies: Policies,
+    /// At the edge there is none.
+    verifier: Option<Verifier>,
+    places: Arc<Semaphore>,
+}
+
+impl Inbound {
+    /// For the service of `role`: `limit` calls, streams included, may be under way at once.
+    pub fn new(role: &'static str, policies: Policies, verifier: Verifier, limit: usize) -> Self {
+        Self {
+            role,
+            policies,
+            verifier: Some(verifier),
+            places: Arc::new(Semaphore::new(limit)),
+        }
+    }
+
+    /// For the edge, which forwards: the service behind it verifies who calls, and methods for services alone are
+    /// refused here.
+    pub fn edge(role: &'static str, policies: Policies, limit: usize) -> Self {
+        Self {
+            role,
+            policies,
+            verifier: None,
+            places: Arc::new(Semaphore::new(limit)),
+        }
+    }
+
+    /// Puts the layers around gRPC routes of the contract. The first in the list is the outermost.
+    pub fn guard(self, routes: Router) -> Router {
+        let routes = routes.layer(
+            ServiceBuilder::new()
+                // Before the body is read by anybody.
+                .layer(from_fn(message_size::limit))
+                // Innermost: who calls, and whether this method is for them.
+                .layer(from_fn_with_state(self.clone(), identify::identify)),
+        );
+        self.guard_open(routes)
+    }
+
+    /// Puts the outer layers alone around gRPC routes that anyone may call and that may take a stream: health and
+    /// reflection. They need a policy too, of which only the deadline is read.
+    pub fn guard_open(self, routes: Router) -> Router {
+        routes.layer(
+            ServiceBuilder::new()
+                // Outermost, so that every answer has a request id, a log line and a measured time.
+                .layer(from_fn_with_state(self.clone(), arrival::arrive))
+                // Inside the arrival, so that a panic has a request id and a log line; outside all else, so that
+                // none of it ends the connection's task and the caller is told.
+                .layer(from_fn(panic::contain))
+                // Outside all that can refuse, so that every error leaves with an ErrorInfo and no internals.
+                .layer(from_fn_with_state(self.clone(), mapping::map_errors))
+                // Finds the method's policy, which the layers below read; bounds streams to their last frame.
+                .layer(from_fn_with_state(self.clone(), deadline::bound))
+                // Before any work: what cannot be served is refused at once. Inside the deadline, so that a caller
+                // who stops reading loses the place when the time is over.
+                .layer(from_fn_with_state(self, admission::admit)),
+        )
+    }
+}
+
+/// The method's policy, as [`deadline::bound`] found it.
+#[derive(Clone)]
+struct Method(Arc<crate::policy::Policy>);
+
+/// An error as an HTTP answer.
+fn refuse(fault: crate::fault::Fault) -> axum::response::Response {
+    tonic::Status::from(fault).into_http()
+}

@@ -1,0 +1,40 @@
+//! What every service of Atelier stands on; it knows no service and no message of the contract.
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`policy`] | plain values of the contract's method options |
+//! | [`inbound`] | the one ordered list of layers that every call passes |
+//! | [`call`] | what is known of a call: id, caller, deadline, trace |
+//! | [`identity`] | verifying access tokens and service tokens |
+//! | [`secret`] | the mesh secret and the keys derived from it |
+//! | [`link`] | a peer, in this process or at a URL, behind one type |
+//! | [`serve`] | listeners with safe settings, and their bounded end |
+//! | [`fault`] | the one table from error kinds to gRPC codes |
+//! | [`check`] | field rules, reported as `BadRequest` |
+//! | [`page`] | signed keyset page tokens |
+//! | [`config`] | settings, read from a map |
+//! | [`sqlite`] | the embedded database, opened the one safe way |
+//! | [`objects`] | the object store, embedded or any S3 |
+//! | [`telemetry`] | logs, traces and metrics |
+//! | [`service`] | what the mesh hands a service, and what it gets back |
+//! | [`moment`] | times, as microseconds in tables and timestamps on the wire |
+//! | [`testing`] | a service on an in-memory link, with the full stack, for tests |
+
+pub mod call;
+pub mod check;
+pub mod config;
+pub mod fault;
+pub mod identity;
+pub mod inbound;
+pub mod link;
+pub mod moment;
+pub mod objects;
+pub mod page;
+pub mod policy;
+pub mod secret;
+pub mod serve;
+pub mod service;
+pub mod sqlite;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,104 @@
+//! The embedded database, opened the one safe way: WAL, one writer that begins at once, readers that never write.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+
+/// One SQLite file. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Database {
+    read: SqlitePool,
+    write: SqlitePool,
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite refused.
+    #[error("the database {path}: {source}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// A migration failed, or the file is of a newer Atelier.
+    #[error("the migrations of {path}: {source}")]
+    Migrate {
+        /// The file.
+        path: String,
+        /// What sqlx said.
+        source: MigrateError,
+    },
+}
+
+impl Database {
+    /// Opens or makes the file, and applies the migrations of each migrator in order.
+    ///
+    /// Two processes may share a file: a writer takes its lock at the beginning of its transaction and waits up
+    /// to five seconds for it.
+    pub async fn open(path: &Path, migrators: &[&Migrator]) -> Result<Self, OpenError> {
+        let open = |source| OpenError::Open {
+            path: path.display().to_string(),
+            source,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL, because accounts, money and jobs are here: a commit that was told is on the disk.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(open)?;
+        for migrator in migrators {
+            migrator
+                .run(&write)
+                .await
+                .map_err(|source| OpenError::Migrate {
+                    path: path.display().to_string(),
+                    source,
+                })?;
+        }
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(open)?;
+        Ok(Self { read, write })
+    }
+
+    /// The readers.
+    pub fn read(&self) -> &SqlitePool {
+        &self.read
+    }
+
+    /// Begins a writing transaction. It holds the file's one write lock until it is committed or dropped.
+    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        // A deferred transaction that reads first fails at once with SQLITE_BUSY when another has written since.
+        self.write.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Writes all pages back and closes the file.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+/// The connection of a writing transaction, as ports of one transaction hand it around.
+pub type Writer = SqliteConnection;
+
+/// Whether an error says that a unique key is taken.
+pub fn is_unique_violation(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(database) if database.is_unique_violation())
+}

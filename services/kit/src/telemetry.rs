@@ -1,0 +1,138 @@
+//! Logs to standard error, traces to an OTLP endpoint where one is set, metrics for Prometheus; secrets go to none of them.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::WithExportConfig as _;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use crate::config::{ConfigError, Setting, Settings};
+
+/// What is logged.
+pub const LOG: Setting = Setting::new(
+    "ATELIER_LOG",
+    "warn,atelier=info",
+    "What is logged: tracing directives, as in `debug` or `warn,atelier_users=debug`.",
+);
+/// How it is logged.
+pub const LOG_FORMAT: Setting = Setting::new(
+    "ATELIER_LOG_FORMAT",
+    "text",
+    "How it is logged: `text` or `json`.",
+);
+/// Where traces go.
+pub const OTLP_ENDPOINT: Setting = Setting::new(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "",
+    "Where traces are sent over OTLP/gRPC, as in `http://localhost:4317`; nothing is sent when empty.",
+);
+/// All settings of this room.
+pub const SETTINGS: &[Setting] = &[LOG, LOG_FORMAT, OTLP_ENDPOINT];
+
+/// How the process is seen.
+#[derive(Clone, Debug)]
+pub struct TelemetryConfig {
+    filter: String,
+    json: bool,
+    otlp: Option<String>,
+}
+
+impl TelemetryConfig {
+    /// Reads the settings of this room.
+    pub fn read(settings: &Settings) -> Self {
+        let filter = settings.text(&LOG).unwrap_or_default();
+        if let Err(error) = EnvFilter::builder().parse(&filter) {
+            settings.problem(&LOG, &format!("{filter:?} cannot be used: {error}"));
+        }
+        let format = settings.text(&LOG_FORMAT).unwrap_or_default();
+        if !matches!(format.as_str(), "text" | "json") {
+            settings.problem(&LOG_FORMAT, "must be `text` or `json`");
+        }
+        Self {
+            filter,
+            json: format == "json",
+            otlp: settings.url(&OTLP_ENDPOINT).map(|url| url.to_string()),
+        }
+    }
+}
+
+/// Keeps the exporters alive; [`Telemetry::flush`] ends them.
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+}
+
+impl Telemetry {
+    /// Begins. Only the first call in a process has an effect on logs.
+    pub fn start(config: &TelemetryConfig) -> Result<Self, ConfigError> {
+        metrics();
+        let traces = config.otlp.as_deref().map(exporter).transpose()?;
+        let filter = EnvFilter::builder()
+            .parse(&config.filter)
+            .map_err(|error| ConfigError(format!("{}: {error}", LOG.name)))?;
+        let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let format = if config.json {
+            format.json().boxed()
+        } else {
+            format
+                .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+                .boxed()
+        };
+        let otel = traces
+            .as_ref()
+            .map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("atelier")));
+        // A second start in one process (tests, a demo) keeps the first's logs.
+        let _ = tracing_subscriber::registry()
+            .with(filter)
+            .with(format)
+            .with(otel)
+            .try_init();
+        Ok(Self { traces })
+    }
+
+    /// Sends what is waiting, and ends. Blocks for some seconds when the collector is away.
+    pub fn flush(self) {
+        if let Some(traces) = self.traces
+            && let Err(error) = traces.shutdown()
+        {
+            tracing::warn!(%error, "traces were not flushed");
+        }
+    }
+}
+
+fn exporter(endpoint: &str) -> Result<SdkTracerProvider, ConfigError> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()
+        .map_err(|error| ConfigError(format!("{}: {error}", OTLP_ENDPOINT.name)))?;
+    let resource = opentelemetry_sdk::Resource::builder()
+        .with_service_name("atelier")
+        .build();
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource)
+        .build())
+}
+
+/// The metrics of this process, installed at the first use.
+pub fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let seconds = [
+            0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
+        ];
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
+            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder is installed; /metrics stays empty");
+        }
+        handle
+    })
+}

@@ -1,0 +1,458 @@
+//! The RPCs: wire to domain and back; the rules are behind the ports and in the generation crate.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_generation::{Generations, NewGeneration, respond};
+use atelier_kit::call::Call;
+use atelier_kit::check::Check;
+use atelier_kit::fault::{Fault, Violation};
+use atelier_kit::moment;
+use atelier_kit::page::Pages;
+use atelier_proto::llm_chat::v1 as wire;
+use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatService;
+use futures_util::Stream;
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use crate::conversation::{Conversation, Message, NewConversation, Speaker, Turn};
+use crate::error::Error;
+use crate::model::{Catalogue, Entry, Sampling};
+use crate::ports::ConversationStore;
+use crate::task::{COMPLETE, Of, SEND_MESSAGE, Task};
+
+/// How long a deletion waits for a reply to end that it cancelled.
+const CANCEL_WAIT: Duration = Duration::from_secs(5);
+
+type Events<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
+
+/// The RPCs of this service.
+pub struct Rpcs {
+    pub(crate) store: Arc<dyn ConversationStore>,
+    pub(crate) models: Arc<Catalogue>,
+    pub(crate) generations: Generations,
+    pub(crate) pages: Pages,
+}
+
+impl Rpcs {
+    /// The model of an id, or the field's violation.
+    fn model(&self, check: &mut Check, id: &str) -> Option<&Entry> {
+        let entry = self.models.get(id);
+        check.that(
+            entry.is_some(),
+            "model",
+            "must be a model of ListModels, or empty",
+        );
+        entry
+    }
+
+    /// A message with what is known of a reply that is still being made.
+    async fn message(&self, owner: &str, mut message: Message) -> wire::Message {
+        if message.is_in_progress()
+            && let Some(id) = &message.generation_id
+            && let Ok(record) = self.generations.find(owner, id).await
+        {
+            message.text = record.snapshot.text;
+            message.state = record.state;
+        }
+        wire::Message {
+            id: message.id,
+            conversation_id: message.conversation_id,
+            role: match message.speaker {
+                Speaker::System => wire::Role::System,
+                Speaker::User => wire::Role::User,
+                Speaker::Assistant => wire::Role::Assistant,
+            }
+            .into(),
+            text: message.text,
+            state: message.state.into(),
+            generation_id: message.generation_id.unwrap_or_default(),
+            provider: message.provider,
+            model: message.model,
+            usage: message.usage,
+            create_time: Some(moment::timestamp(message.create_time)),
+        }
+    }
+}
+
+fn conversation(conversation: Conversation) -> wire::Conversation {
+    wire::Conversation {
+        id: conversation.id,
+        title: conversation.title,
+        model: conversation.model,
+        system_prompt: conversation.system_prompt,
+        message_count: i32::try_from(conversation.message_count).unwrap_or(i32::MAX),
+        create_time: Some(moment::timestamp(conversation.create_time)),
+        update_time: Some(moment::timestamp(conversation.update_time)),
+    }
+}
+
+fn sampling(check: &mut Check, asked: Option<wire::Sampling>) -> Sampling {
+    let asked = asked.unwrap_or_default();
+    if let Some(temperature) = asked.temperature {
+        check.between("sampling.temperature", temperature, 0.0..=2.0);
+    }
+    if let Some(tokens) = asked.max_tokens {
+        check.within("sampling.max_tokens", tokens.into(), 1..=32_768);
+    }
+    Sampling {
+        temperature: asked.temperature,
+        max_tokens: asked
+            .max_tokens
+            .and_then(|tokens| u32::try_from(tokens).ok()),
+    }
+}
+
+fn request_id(id: String) -> Option<String> {
+    Some(id).filter(|id| !id.is_empty())
+}
+
+#[tonic::async_trait]
+impl LlmChatService for Rpcs {
+    type SendMessageStream = Events<wire::SendMessageResponse>;
+    type CompleteStream = Events<wire::CompleteResponse>;
+    type WatchGenerationStream = Events<wire::WatchGenerationResponse>;
+
+    async fn list_models(
+        &self,
+        _: Request<wire::ListModelsRequest>,
+    ) -> Result<Response<wire::ListModelsResponse>, Status> {
+        let models = self
+            .models
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| wire::Model {
+                id: entry.id.clone(),
+                provider: entry.provider.to_owned(),
+                description: entry.description.clone(),
+                is_default: at == 0,
+            });
+        Ok(Response::new(wire::ListModelsResponse {
+            models: models.collect(),
+        }))
+    }
+
+    async fn create_conversation(
+        &self,
+        request: Request<wire::CreateConversationRequest>,
+    ) -> Result<Response<wire::CreateConversationResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let mut check = Check::new();
+        check
+            .chars("title", &request.title, 0..=200)
+            .bytes("system_prompt", &request.system_prompt, 0..=32_768)
+            .optional_id("request_id", &request.request_id);
+        let model = self
+            .model(&mut check, &request.model)
+            .map(|entry| entry.id.clone());
+        check.finish()?;
+        let new = NewConversation {
+            id: moment::new_id(),
+            owner: call.account()?.id.to_string(),
+            digest: atelier_kit::secret::digest(&[&request.encode_to_vec()]).to_vec(),
+            request_id: request_id(request.request_id),
+            title: request.title.trim().to_owned(),
+            model: model.unwrap_or_default(),
+            system_prompt: request.system_prompt,
+        };
+        let made = self.store.insert(&new).await?;
+        Ok(Response::new(wire::CreateConversationResponse {
+            conversation: Some(conversation(made)),
+        }))
+    }
+
+    async fn get_conversation(
+        &self,
+        request: Request<wire::GetConversationRequest>,
+    ) -> Result<Response<wire::GetConversationResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        Check::new()
+            .id("conversation_id", &request.conversation_id)
+            .finish()?;
+        let found = self
+            .store
+            .find(&call.account()?.id, &request.conversation_id)
+            .await?;
+        Ok(Response::new(wire::GetConversationResponse {
+            conversation: Some(conversation(found)),
+        }))
+    }
+
+    async fn list_conversations(
+        &self,
+        request: Request<wire::ListConversationsRequest>,
+    ) -> Result<Response<wire::ListConversationsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let owner = call.account()?.id.clone();
+        let request = request.into_inner();
+        let mut check = Check::new();
+        let limit = check.page_size(request.page_size);
+        check.finish()?;
+        let scope = ["conversations", &*owner];
+        let before = self.pages.cursor(&scope, &request.page_token)?;
+        let mut rows = self.store.list(&owner, before, limit + 1).await?;
+        let next_page_token = self.pages.cut(&scope, &mut rows, limit, |last| {
+            (last.update_time, last.id.clone())
+        });
+        Ok(Response::new(wire::ListConversationsResponse {
+            conversations: rows.into_iter().map(conversation).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn update_conversation(
+        &self,
+        request: Request<wire::UpdateConversationRequest>,
+    ) -> Result<Response<wire::UpdateConversationResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let asked = request.conversation.unwrap_or_default();
+        let mut check = Check::new();
+        check.id("conversation.id", &asked.id);
+        check.mask(request.update_mask.as_ref(), &["title"]);
+        check.chars("conversation.title", asked.title.trim(), 1..=200);
+        check.finish()?;
+        let renamed = self
+            .store
+            .rename(&call.account()?.id, &asked.id, asked.title.trim())
+            .await?;
+        Ok(Response::new(wire::UpdateConversationResponse {
+            conversation: Some(conversation(renamed)),
+        }))
+    }
+
+    async fn delete_conversation(
+        &self,
+        request: Request<wire::DeleteConversationRequest>,
+    ) -> Result<Response<wire::DeleteConversationResponse>, Status> {
+        let call = Call::of(&request)?;
+        let owner = call.account()?.id.clone();
+        let request = request.into_inner();
+        Check::new()
+            .id("conversation_id", &request.conversation_id)
+            .finish()?;
+        // A reply may begin between the cancel and the deletion; it is cancelled in its turn.
+        for _ in 0..8 {
+            match self.store.delete(&owner, &request.conversation_id).await? {
+                None => return Ok(Response::new(wire::DeleteConversationResponse {})),
+                Some(running) => {
+                    self.generations
+                        .forget(&owner, &running, CANCEL_WAIT)
+                        .await?
+                }
+            }
+        }
+        Err(Error::ReplyInProgress.into())
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<wire::ListMessagesRequest>,
+    ) -> Result<Response<wire::ListMessagesResponse>, Status> {
+        let call = Call::of(&request)?;
+        let owner = call.account()?.id.clone();
+        let request = request.into_inner();
+        let mut check = Check::new();
+        check.id("conversation_id", &request.conversation_id);
+        let limit = check.page_size(request.page_size);
+        check.finish()?;
+        let scope = ["messages", &*owner, &request.conversation_id];
+        let after: Option<i64> = self.pages.cursor(&scope, &request.page_token)?;
+        self.store.find(&owner, &request.conversation_id).await?;
+        let mut rows = self
+            .store
+            .messages(&request.conversation_id, after.unwrap_or(0), limit + 1)
+            .await?;
+        let next_page_token = self
+            .pages
+            .cut(&scope, &mut rows, limit, |last| last.position);
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in rows {
+            messages.push(self.message(&owner, row).await);
+        }
+        Ok(Response::new(wire::ListMessagesResponse {
+            messages,
+            next_page_token,
+        }))
+    }
+
+    async fn send_message(
+        &self,
+        request: Request<wire::SendMessageRequest>,
+    ) -> Result<Response<Self::SendMessageStream>, Status> {
+        let call = Call::of(&request)?;
+        let owner = call.account()?.id.clone();
+        let request = request.into_inner();
+        let mut check = Check::new();
+        check
+            .id("conversation_id", &request.conversation_id)
+            .bytes("text", &request.text, 1..=65_536)
+            .not_blank("text", &request.text)
+            .optional_id("request_id", &request.request_id);
+        let sampling = sampling(&mut check, request.sampling);
+        self.model(&mut check, &request.model);
+        check.finish()?;
+        let found = self.store.find(&owner, &request.conversation_id).await?;
+        let asked = if request.model.is_empty() {
+            &found.model
+        } else {
+            &request.model
+        };
+        let entry = self.models.get(asked).ok_or_else(|| gone(asked))?;
+        let task = Task {
+            of: Of::Message {
+                conversation_id: request.conversation_id.clone(),
+                message_id: moment::new_id(),
+                reply_id: moment::new_id(),
+                text: request.text.clone(),
+            },
+            sampling,
+        };
+        let events = self
+            .generations
+            .start(NewGeneration {
+                id: moment::new_id(),
+                owner: owner.to_string(),
+                kind: SEND_MESSAGE,
+                body: request.encode_to_vec(),
+                request_id: request_id(request.request_id),
+                task: task.encode(),
+                provider: entry.provider.to_owned(),
+                model: entry.id.clone(),
+            })
+            .await?;
+        Ok(Response::new(respond(events, |event| {
+            wire::SendMessageResponse { event }
+        })))
+    }
+
+    async fn complete(
+        &self,
+        request: Request<wire::CompleteRequest>,
+    ) -> Result<Response<Self::CompleteStream>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let mut check = Check::new();
+        check
+            .that(
+                (1..=1000).contains(&request.messages.len()),
+                "messages",
+                "must have 1 to 1000 messages",
+            )
+            .optional_id("request_id", &request.request_id);
+        let turns = turns(&mut check, &request.messages);
+        let sampling = sampling(&mut check, request.sampling);
+        let entry = self.model(&mut check, &request.model);
+        check.finish()?;
+        let entry = entry.ok_or_else(|| gone(&request.model))?;
+        let events = self
+            .generations
+            .start(NewGeneration {
+                id: moment::new_id(),
+                owner: call.account()?.id.to_string(),
+                kind: COMPLETE,
+                body: request.encode_to_vec(),
+                request_id: request_id(request.request_id),
+                task: Task {
+                    of: Of::Turns(turns),
+                    sampling,
+                }
+                .encode(),
+                provider: entry.provider.to_owned(),
+                model: entry.id.clone(),
+            })
+            .await?;
+        Ok(Response::new(respond(events, |event| {
+            wire::CompleteResponse { event }
+        })))
+    }
+
+    async fn watch_generation(
+        &self,
+        request: Request<wire::WatchGenerationRequest>,
+    ) -> Result<Response<Self::WatchGenerationStream>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        Check::new()
+            .id("generation_id", &request.generation_id)
+            .that(
+                request.after_sequence >= 0,
+                "after_sequence",
+                "must not be below 0",
+            )
+            .finish()?;
+        let events = self
+            .generations
+            .watch(
+                &call.account()?.id,
+                &request.generation_id,
+                request.after_sequence,
+            )
+            .await?;
+        Ok(Response::new(respond(events, |event| {
+            wire::WatchGenerationResponse { event }
+        })))
+    }
+
+    async fn cancel_generation(
+        &self,
+        request: Request<wire::CancelGenerationRequest>,
+    ) -> Result<Response<wire::CancelGenerationResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        Check::new()
+            .id("generation_id", &request.generation_id)
+            .finish()?;
+        let state = self
+            .generations
+            .cancel(&call.account()?.id, &request.generation_id)
+            .await?;
+        Ok(Response::new(wire::CancelGenerationResponse {
+            state: state.into(),
+        }))
+    }
+}
+
+/// The messages of a Complete call, or the violations of their fields.
+fn turns(check: &mut Check, messages: &[wire::InputMessage]) -> Vec<Turn> {
+    let mut turns = Vec::with_capacity(messages.len().min(1000));
+    for (at, message) in messages.iter().take(1000).enumerate() {
+        let speaker = match message.role() {
+            wire::Role::System => Speaker::System,
+            wire::Role::User => Speaker::User,
+            wire::Role::Assistant => Speaker::Assistant,
+            wire::Role::Unspecified => {
+                check.broken(
+                    &format!("messages[{at}].role"),
+                    "must be SYSTEM, USER or ASSISTANT",
+                );
+                Speaker::User
+            }
+        };
+        check.bytes(&format!("messages[{at}].text"), &message.text, 1..=262_144);
+        turns.push(Turn {
+            speaker,
+            text: message.text.clone(),
+        });
+    }
+    if let Some(last) = turns.last() {
+        check.that(
+            last.speaker == Speaker::User,
+            "messages",
+            "must end with a message of the user",
+        );
+        check.not_blank("messages", &last.text);
+    }
+    turns
+}
+
+/// The conversation's own model is not offered any more.
+fn gone(model: &str) -> Fault {
+    Fault::bad_request(vec![Violation {
+        field: "model".to_owned(),
+        rule: format!("{model} is not offered any more; name a model of ListModels"),
+    }])
+}

@@ -1,0 +1,71 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod conversation;
+mod error;
+mod grpc;
+pub mod model;
+mod ports;
+mod provider;
+mod store;
+mod task;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_generation::journal::MemoryJournal;
+use atelier_generation::peers::AnalyticsCourier;
+use atelier_generation::purse::OpenPurse;
+use atelier_generation::store::SqliteRecord;
+use atelier_generation::{Generations, Parts};
+use atelier_kit::service::{Foundation, Service, StartError};
+use atelier_kit::sqlite::Database;
+use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatServiceServer;
+
+pub use config::{Config, SETTINGS};
+
+/// The service's migrations.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Wires the service: store, models, generations, and the RPCs on top of them.
+pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, StartError> {
+    let file = foundation.data.join("llm-chat.db");
+    let database = Database::open(
+        &file,
+        &[&atelier_generation::store::migrations(), &MIGRATIONS],
+    )
+    .await?;
+    let store = Arc::new(store::SqliteConversationStore::new(database.clone()));
+    let models = Arc::new(model::catalogue(&config)?);
+    let record = Arc::new(SqliteRecord::new(
+        database.clone(),
+        Arc::new(store::ReplyRows),
+    ));
+    let generations = Generations::new(Parts {
+        role: foundation.role,
+        record: record.clone(),
+        journal: Arc::new(MemoryJournal::default()),
+        provider: Arc::new(provider::ReplyProvider::new(store.clone(), models.clone())),
+        purse: Arc::new(OpenPurse),
+        outbox: record,
+        courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),
+        at_once: config.at_once,
+        lease: Duration::from_secs(6),
+        stop: foundation.stop.clone(),
+        tasks: foundation.tasks.clone(),
+    });
+    let models_line = models.describe();
+    let rpcs = grpc::Rpcs {
+        store,
+        models,
+        generations: generations.clone(),
+        pages: foundation.pages.clone(),
+    };
+    let server = LlmChatServiceServer::new(rpcs);
+    Ok(Service::new(tonic::service::Routes::new(server))
+        .with_adapter("conversations", format!("sqlite {}", file.display()))
+        .with_adapter("journal", "memory")
+        .with_adapter("models", models_line)
+        .on_interrupt(move || async move { generations.interrupt().await })
+        .on_close(move || async move { database.close().await }))
+}

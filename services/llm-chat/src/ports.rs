@@ -1,0 +1,55 @@
+//! The ports of this service, in domain words.
+
+use async_trait::async_trait;
+use atelier_kit::moment::Micros;
+use futures_util::stream::BoxStream;
+
+use crate::conversation::{Conversation, Message, NewConversation, Turn};
+use crate::error::Error;
+use crate::model::{Delta, ModelError, Sampling};
+
+/// Where conversations are kept. Messages are added by the projection of their generation.
+#[async_trait]
+pub trait ConversationStore: Send + Sync + 'static {
+    /// Makes a conversation, or returns the one that the same request made before.
+    async fn insert(&self, new: &NewConversation) -> Result<Conversation, Error>;
+    /// Reads one of this owner.
+    async fn find(&self, owner: &str, id: &str) -> Result<Conversation, Error>;
+    /// Lists those of this owner that changed before a point, the latest first.
+    async fn list(
+        &self,
+        owner: &str,
+        before: Option<(Micros, String)>,
+        limit: i64,
+    ) -> Result<Vec<Conversation>, Error>;
+    /// Gives one of this owner a title.
+    async fn rename(&self, owner: &str, id: &str, title: &str) -> Result<Conversation, Error>;
+    /// Deletes one of this owner with all that its generations keep. `Some` names a reply that is still being made,
+    /// and then nothing was deleted.
+    async fn delete(&self, owner: &str, id: &str) -> Result<Option<String>, Error>;
+    /// Lists the messages after a position, the oldest first.
+    async fn messages(
+        &self,
+        conversation_id: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Message>, Error>;
+    /// The latest messages before a reply, the oldest first.
+    async fn before(
+        &self,
+        reply_id: &str,
+        limit: i64,
+    ) -> Result<(Conversation, Vec<Message>), Error>;
+}
+
+/// A language model.
+#[async_trait]
+pub trait ChatModel: Send + Sync + 'static {
+    /// Begins a reply. Dropping the stream ends the work, at the provider too.
+    async fn reply(
+        &self,
+        model: &str,
+        turns: Vec<Turn>,
+        sampling: Sampling,
+    ) -> Result<BoxStream<'static, Result<Delta, ModelError>>, ModelError>;
+}

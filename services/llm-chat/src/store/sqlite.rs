@@ -1,0 +1,241 @@
+//! Conversations in SQLite.
+
+use async_trait::async_trait;
+use atelier_kit::moment::{self, Micros};
+use atelier_kit::sqlite::Database;
+use atelier_proto::generation::v1::{State, Usage};
+use atelier_proto::llm_chat::v1::Role;
+use prost::Message as _;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
+
+use crate::conversation::{Conversation, Message, NewConversation, Speaker};
+use crate::error::Error;
+use crate::ports::ConversationStore;
+
+/// Keeps conversations in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteConversationStore {
+    database: Database,
+}
+
+impl SqliteConversationStore {
+    /// Conversations in this file; it must have this service's tables.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+const CONVERSATION: &str =
+    "id, title, model, system_prompt, message_count, create_time, update_time";
+const MESSAGE: &str = "id, conversation_id, position, role, text, state, generation_id, provider, model, usage, \
+     create_time";
+
+impl FromRow<'_, SqliteRow> for Conversation {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            title: row.try_get("title")?,
+            model: row.try_get("model")?,
+            system_prompt: row.try_get("system_prompt")?,
+            message_count: row.try_get("message_count")?,
+            create_time: row.try_get("create_time")?,
+            update_time: row.try_get("update_time")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Message {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let usage: Option<Vec<u8>> = row.try_get("usage")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            conversation_id: row.try_get("conversation_id")?,
+            position: row.try_get("position")?,
+            speaker: match Role::try_from(row.try_get::<i32, _>("role")?) {
+                Ok(Role::Assistant) => Speaker::Assistant,
+                Ok(Role::System) => Speaker::System,
+                _ => Speaker::User,
+            },
+            text: row.try_get("text")?,
+            state: State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified),
+            generation_id: row.try_get("generation_id")?,
+            provider: row.try_get("provider")?,
+            model: row.try_get("model")?,
+            usage: usage
+                .map(|usage| Usage::decode(usage.as_slice()))
+                .transpose()
+                .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            create_time: row.try_get("create_time")?,
+        })
+    }
+}
+
+fn one(what: &str, rest: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT {what} {rest}"))
+}
+
+#[async_trait]
+impl ConversationStore for SqliteConversationStore {
+    async fn insert(&self, new: &NewConversation) -> Result<Conversation, Error> {
+        let mut tx = self.database.begin().await?;
+        if let Some(request_id) = &new.request_id {
+            let known: Option<(String, Vec<u8>)> = sqlx::query_as(
+                "SELECT id, digest FROM conversations WHERE owner = $1 AND request_id = $2",
+            )
+            .bind(&new.owner)
+            .bind(request_id)
+            .fetch_optional(&mut *tx)
+            .await?;
+            if let Some((id, digest)) = known {
+                if digest != new.digest {
+                    return Err(Error::RequestIdReused);
+                }
+                let conversation =
+                    sqlx::query_as(one(CONVERSATION, "FROM conversations WHERE id = $1"))
+                        .bind(id)
+                        .fetch_one(&mut *tx)
+                        .await?;
+                return Ok(conversation);
+            }
+        }
+        let now = moment::now();
+        sqlx::query(
+            "INSERT INTO conversations (id, owner, request_id, digest, title, model, system_prompt, create_time, \
+             update_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        )
+        .bind(&new.id)
+        .bind(&new.owner)
+        .bind(&new.request_id)
+        .bind(&new.digest)
+        .bind(&new.title)
+        .bind(&new.model)
+        .bind(&new.system_prompt)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        self.find(&new.owner, &new.id).await
+    }
+
+    async fn find(&self, owner: &str, id: &str) -> Result<Conversation, Error> {
+        sqlx::query_as(one(
+            CONVERSATION,
+            "FROM conversations WHERE id = $1 AND owner = $2",
+        ))
+        .bind(id)
+        .bind(owner)
+        .fetch_optional(self.database.read())
+        .await?
+        .ok_or(Error::NoConversation)
+    }
+
+    async fn list(
+        &self,
+        owner: &str,
+        before: Option<(Micros, String)>,
+        limit: i64,
+    ) -> Result<Vec<Conversation>, Error> {
+        let (time, id) = before.unwrap_or((Micros::MAX, String::new()));
+        let rows = sqlx::query_as(one(
+            CONVERSATION,
+            "FROM conversations WHERE owner = $1 AND (update_time, id) < ($2, $3) \
+             ORDER BY update_time DESC, id DESC LIMIT $4",
+        ))
+        .bind(owner)
+        .bind(time)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows)
+    }
+
+    async fn rename(&self, owner: &str, id: &str, title: &str) -> Result<Conversation, Error> {
+        let mut tx = self.database.begin().await?;
+        sqlx::query(
+            "UPDATE conversations SET title = $1, update_time = $2 WHERE id = $3 AND owner = $4",
+        )
+        .bind(title)
+        .bind(moment::now())
+        .bind(id)
+        .bind(owner)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        self.find(owner, id).await
+    }
+
+    async fn delete(&self, owner: &str, id: &str) -> Result<Option<String>, Error> {
+        let mut tx = self.database.begin().await?;
+        let generations: Vec<(String, i32)> = sqlx::query_as(
+            "SELECT generation_id, state FROM messages WHERE generation_id IS NOT NULL AND conversation_id = \
+             (SELECT id FROM conversations WHERE id = $1 AND owner = $2)",
+        )
+        .bind(id)
+        .bind(owner)
+        .fetch_all(&mut *tx)
+        .await?;
+        for (generation, state) in generations {
+            if matches!(State::try_from(state), Ok(State::Queued | State::Running)) {
+                return Ok(Some(generation));
+            }
+            atelier_generation::store::erase(&mut tx, &generation).await?;
+        }
+        let done = sqlx::query("DELETE FROM conversations WHERE id = $1 AND owner = $2")
+            .bind(id)
+            .bind(owner)
+            .execute(&mut *tx)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::NoConversation);
+        }
+        tx.commit().await?;
+        Ok(None)
+    }
+
+    async fn messages(
+        &self,
+        conversation_id: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Message>, Error> {
+        let rows = sqlx::query_as(one(
+            MESSAGE,
+            "FROM messages WHERE conversation_id = $1 AND position > $2 ORDER BY position LIMIT $3",
+        ))
+        .bind(conversation_id)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows)
+    }
+
+    async fn before(
+        &self,
+        reply_id: &str,
+        limit: i64,
+    ) -> Result<(Conversation, Vec<Message>), Error> {
+        let reply: Message = sqlx::query_as(one(MESSAGE, "FROM messages WHERE id = $1"))
+            .bind(reply_id)
+            .fetch_optional(self.database.read())
+            .await?
+            .ok_or(Error::NoConversation)?;
+        let conversation = sqlx::query_as(one(CONVERSATION, "FROM conversations WHERE id = $1"))
+            .bind(&reply.conversation_id)
+            .fetch_one(self.database.read())
+            .await?;
+        let mut messages: Vec<Message> = sqlx::query_as(one(
+            MESSAGE,
+            "FROM messages WHERE conversation_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3",
+        ))
+        .bind(&reply.conversation_id)
+        .bind(reply.position)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        messages.reverse();
+        Ok((conversation, messages))
+    }
+}

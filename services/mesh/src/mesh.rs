@@ -1,0 +1,336 @@
+//! The running process: its services on their listeners, and its end in a bounded time.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use atelier_edge::{Destination, Door};
+use atelier_kit::identity::{AccessVerifier, ServiceTokens, Verifier};
+use atelier_kit::inbound::Inbound;
+use atelier_kit::link::{Links, Route};
+use atelier_kit::page::Pages;
+use atelier_kit::policy::Policies;
+use atelier_kit::secret::MeshSecret;
+use atelier_kit::serve::{Listener, Side, bind, serve};
+use atelier_kit::service::{Adapter, Ending, Foundation, StartError};
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use url::Url;
+
+use crate::config::Config;
+use crate::doors::{self, Readiness};
+use crate::keys::UsersKeys;
+use crate::roster::{EDGE, ROSTER, Seat};
+use crate::{links, objects};
+
+/// How long the end may take after the time for draining is over.
+const LAST_SECONDS: Duration = Duration::from_secs(5);
+
+/// What all roles of the process share.
+struct Ground {
+    secret: MeshSecret,
+    policies: Policies,
+    routes: BTreeMap<String, Route>,
+}
+
+/// One service of the inventory.
+pub struct Entry {
+    /// Its role.
+    pub role: &'static str,
+    /// Where it listens.
+    pub address: String,
+    /// The adapter of each of its ports.
+    pub adapters: Vec<Adapter>,
+}
+
+/// A running process.
+pub struct Mesh {
+    /// Where everything is kept.
+    pub data: PathBuf,
+    /// What runs.
+    pub inventory: Vec<Entry>,
+    /// The edge as callers on this machine reach it, where it runs here.
+    pub edge_url: Option<Url>,
+    /// The admin port.
+    pub admin_address: SocketAddr,
+    ready: Readiness,
+    health: Vec<(HealthReporter, &'static str)>,
+    closing: CancellationToken,
+    servers: TaskTracker,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    interrupts: Vec<Ending>,
+    closes: Vec<Ending>,
+    drain: Duration,
+    lame_duck: Duration,
+}
+
+impl Mesh {
+    /// Starts all roles of the configuration. Returns when every listener is open.
+    pub async fn start(mut config: Config) -> anyhow::Result<Self> {
+        let (routes, mut pipes) = links::routes(&config);
+        let ground = Ground {
+            secret: prepare(&config)?,
+            policies: Policies::read(atelier_proto::DESCRIPTOR)?,
+            routes,
+        };
+
+        // The edge's socket first: its port is a part of every object's URL.
+        let edge_socket = match &config.edge {
+            Some(_) => Some(listen(&config, config.port, "the edge").await?),
+            None => None,
+        };
+        let edge_url = edge_socket
+            .as_ref()
+            .map(|socket| socket.local_addr())
+            .transpose()?
+            .map(|address| Url::parse(&format!("http://localhost:{}", address.port())))
+            .transpose()?;
+        let public_url = public_url(&config, edge_url.as_ref())?;
+        let admin_socket = listen(&config, config.admin_port, "the admin port").await?;
+
+        let mut mesh = Self {
+            data: config.data.clone(),
+            inventory: Vec::new(),
+            edge_url,
+            admin_address: admin_socket.local_addr()?,
+            ready: Readiness::default(),
+            health: Vec::new(),
+            closing: CancellationToken::new(),
+            servers: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            interrupts: Vec::new(),
+            closes: Vec::new(),
+            drain: config.drain,
+            lame_duck: config.lame_duck,
+        };
+        mesh.tasks.spawn(serve(
+            doors::admin(mesh.ready.clone()),
+            Listener::Tcp(admin_socket),
+            Side::Edge,
+            mesh.stop.clone(),
+        ));
+
+        for plan in std::mem::take(&mut config.plans) {
+            let seat = plan.seat;
+            let mut foundation = mesh.foundation(seat.role, &config, &ground)?;
+            let keys = UsersKeys::new(foundation.links.to("users"));
+            let mut shelf = None;
+            if seat.objects {
+                let open =
+                    objects::open(&config, seat.role, &ground.secret, &public_url, &mesh.stop)
+                        .await?;
+                foundation.objects = Some(open.store.clone());
+                shelf = Some(open);
+            }
+            let mut service = (plan.build)(foundation)
+                .await
+                .with_context(|| format!("the role {}", seat.role))?;
+            if let Some(shelf) = shelf {
+                service = service
+                    .with_adapter("objects", shelf.describe)
+                    .with_plain(shelf.door);
+            }
+            let verifier = Verifier::new(
+                AccessVerifier::new(Arc::new(keys)),
+                Some(ServiceTokens::new(&ground.secret, seat.role)),
+                seat.role,
+            );
+            let (reporter, health) = health_of(seat.service).await;
+            let router = Inbound::new(
+                seat.role,
+                ground.policies.clone(),
+                verifier,
+                config.max_calls,
+            )
+            .guard(service.grpc)
+            .merge(service.plain)
+            .merge(health);
+            mesh.health.push((reporter, seat.service));
+            let mut address = "in memory".to_owned();
+            if let Some(pipe) = pipes.remove(seat.role) {
+                mesh.serve(router.clone(), Listener::Memory(pipe), Side::Inside);
+            }
+            if config.split {
+                let port = config
+                    .addresses
+                    .get(seat.role)
+                    .and_then(Url::port_or_known_default);
+                let socket = listen(&config, port.unwrap_or(0), seat.role).await?;
+                address = format!("http://{}", socket.local_addr()?);
+                mesh.serve(router, Listener::Tcp(socket), Side::Inside);
+            }
+            mesh.inventory.push(Entry {
+                role: seat.role,
+                address,
+                adapters: service.inventory,
+            });
+            mesh.interrupts.extend(service.interrupt);
+            mesh.closes.extend(service.close);
+        }
+
+        if let (Some(socket), Some(edge)) = (edge_socket, config.edge.take()) {
+            let address = format!("http://{}", socket.local_addr()?);
+            let adapters = mesh.open_edge(edge, socket, &config, ground)?;
+            mesh.inventory.push(Entry {
+                role: EDGE,
+                address,
+                adapters,
+            });
+        }
+        mesh.ready.set(true);
+        Ok(mesh)
+    }
+
+    fn open_edge(
+        &self,
+        edge: atelier_edge::EdgeConfig,
+        socket: tokio::net::TcpListener,
+        config: &Config,
+        ground: Ground,
+    ) -> anyhow::Result<Vec<Adapter>> {
+        let foundation = self.foundation(EDGE, config, &ground)?;
+        let adapters = ROSTER
+            .iter()
+            .map(|seat| Adapter {
+                port: seat.role,
+                adapter: ground.routes[seat.role].to_string(),
+            })
+            .collect();
+        let destination = |seat: &'static Seat| Destination {
+            service: seat.service,
+            role: seat.role,
+            link: foundation.links.to(seat.role),
+        };
+        let door = Door {
+            config: edge,
+            roster: ROSTER.iter().map(destination).collect(),
+            policies: ground.policies,
+            descriptor: atelier_proto::DESCRIPTOR,
+            jwks: Arc::new(UsersKeys::new(foundation.links.to("users"))),
+            object_roles: ROSTER
+                .iter()
+                .filter(|seat| seat.objects)
+                .map(|seat| seat.role)
+                .collect(),
+        };
+        let router = atelier_edge::build(door, &foundation)?;
+        self.serve(router, Listener::Tcp(socket), Side::Edge);
+        Ok(adapters)
+    }
+
+    fn foundation(
+        &self,
+        role: &'static str,
+        config: &Config,
+        ground: &Ground,
+    ) -> anyhow::Result<Foundation> {
+        let data = config.folder(role);
+        std::fs::create_dir_all(&data).with_context(|| format!("the folder {}", data.display()))?;
+        let tokens = ServiceTokens::new(&ground.secret, role);
+        Ok(Foundation {
+            role,
+            secret: ground.secret.clone(),
+            data,
+            links: Links::new(&ground.routes, Some(tokens))?,
+            pages: Pages::new(&ground.secret),
+            objects: None,
+            stop: self.stop.clone(),
+            tasks: self.tasks.clone(),
+        })
+    }
+
+    fn serve(&self, router: Router, listener: Listener, side: Side) {
+        self.servers
+            .spawn(serve(router, listener, side, self.closing.clone()));
+    }
+
+    /// Ends: health says NOT_SERVING, new calls are taken a little longer, running ones go on for a bounded time,
+    /// then generations are ended durably and everything is closed.
+    pub async fn stop(self) {
+        self.ready.set(false);
+        for (reporter, service) in &self.health {
+            reporter
+                .set_service_status(*service, ServingStatus::NotServing)
+                .await;
+        }
+        tokio::time::sleep(self.lame_duck).await;
+        self.closing.cancel();
+        self.servers.close();
+        if tokio::time::timeout(self.drain, self.servers.wait())
+            .await
+            .is_err()
+        {
+            tracing::info!("the time for draining is over; running generations are interrupted");
+        }
+        for interrupt in self.interrupts {
+            if tokio::time::timeout(LAST_SECONDS, interrupt())
+                .await
+                .is_err()
+            {
+                tracing::warn!("some generations were not ended; the next start will end them");
+            }
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(LAST_SECONDS, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some background work did not end");
+        }
+        for close in self.closes {
+            let _ = tokio::time::timeout(LAST_SECONDS, close()).await;
+        }
+    }
+}
+
+/// Makes the data folder, private to its owner, and reads or makes the secret.
+fn prepare(config: &Config) -> anyhow::Result<MeshSecret> {
+    let data = &config.data;
+    std::fs::create_dir_all(data).with_context(|| format!("the data folder {}", data.display()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("the data folder {}", data.display()))?;
+    }
+    Ok(config.secret()?)
+}
+
+/// The edge's address as callers see it. A setting that was left at its default follows the port.
+fn public_url(config: &Config, edge: Option<&Url>) -> anyhow::Result<Url> {
+    let default = Url::parse(atelier_edge::PUBLIC_URL.default)?;
+    match (&config.public_url, edge) {
+        (Some(set), _) if *set != default => Ok(set.clone()),
+        (_, Some(edge)) => Ok(edge.clone()),
+        (_, None) => Ok(default),
+    }
+}
+
+async fn listen(
+    config: &Config,
+    port: u16,
+    what: &str,
+) -> Result<tokio::net::TcpListener, StartError> {
+    let address = SocketAddr::new(config.host, port);
+    bind(address)
+        .await
+        .map_err(|error| StartError::other(format!("{what} cannot listen on {address}"), error))
+}
+
+async fn health_of(service: &'static str) -> (HealthReporter, Router) {
+    let (reporter, server) = tonic_health::server::health_reporter();
+    reporter
+        .set_service_status(service, ServingStatus::Serving)
+        .await;
+    let router = Router::new().route_service("/grpc.health.v1.Health/{*rest}", server);
+    (reporter, router)
+}

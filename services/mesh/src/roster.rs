@@ -1,0 +1,136 @@
+//! The only list of services: who there is, where each listens when the mesh is split, and how each is built.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use atelier_kit::config::{Setting, Settings};
+use atelier_kit::service::{Foundation, Service, StartError};
+
+/// The edge's role; it is no service of the contract.
+pub const EDGE: &str = "edge";
+
+/// How a service is built once its foundation stands.
+pub type Build = Box<
+    dyn FnOnce(Foundation) -> Pin<Box<dyn Future<Output = Result<Service, StartError>> + Send>>
+        + Send,
+>;
+
+/// A service of the mesh.
+pub struct Seat {
+    /// Its role, as in `llm-chat`.
+    pub role: &'static str,
+    /// Its full name in the contract.
+    pub service: &'static str,
+    /// Where it is when the mesh is split: others find it there, and it listens on that port.
+    pub url: Setting,
+    /// Its own settings.
+    pub settings: &'static [Setting],
+    /// Whether it keeps objects.
+    pub objects: bool,
+    /// Reads its settings and says how to build it.
+    prepare: fn(&Settings) -> Build,
+}
+
+/// A service that is about to be built.
+pub struct Plan {
+    /// Its seat.
+    pub seat: &'static Seat,
+    /// How to build it.
+    pub build: Build,
+}
+
+impl Seat {
+    /// Reads the service's settings.
+    pub fn plan(&'static self, settings: &Settings) -> Plan {
+        Plan {
+            seat: self,
+            build: (self.prepare)(settings),
+        }
+    }
+}
+
+/// One line a service: its crate, read and built.
+macro_rules! prepare {
+    ($service:ident) => {
+        |settings| {
+            let config = $service::Config::read(settings);
+            Box::new(move |foundation| {
+                Box::pin(async move { $service::build(config, &foundation).await })
+            })
+        }
+    };
+}
+
+/// All services.
+pub static ROSTER: &[Seat] = &[
+    Seat {
+        role: "users",
+        service: "atelier.users.v1.UsersService",
+        url: Setting::new(
+            "ATELIER_USERS_URL",
+            "http://127.0.0.1:3000",
+            "Where the users role is when the mesh is split over processes; it listens on that port.",
+        ),
+        settings: atelier_users::SETTINGS,
+        objects: false,
+        prepare: prepare!(atelier_users),
+    },
+    Seat {
+        role: "llm-chat",
+        service: "atelier.llm_chat.v1.LlmChatService",
+        url: Setting::new(
+            "ATELIER_LLM_CHAT_URL",
+            "http://127.0.0.1:8002",
+            "Where the llm-chat role is when the mesh is split over processes; it listens on that port.",
+        ),
+        settings: atelier_llm_chat::SETTINGS,
+        objects: false,
+        prepare: prepare!(atelier_llm_chat),
+    },
+    Seat {
+        role: "text-image",
+        service: "atelier.text_image.v1.TextImageService",
+        url: Setting::new(
+            "ATELIER_TEXT_IMAGE_URL",
+            "http://127.0.0.1:8000",
+            "Where the text-image role is when the mesh is split over processes; it listens on that port.",
+        ),
+        settings: atelier_text_image::SETTINGS,
+        objects: true,
+        prepare: prepare!(atelier_text_image),
+    },
+    Seat {
+        role: "tts",
+        service: "atelier.tts.v1.TtsService",
+        url: Setting::new(
+            "ATELIER_TTS_URL",
+            "http://127.0.0.1:8001",
+            "Where the tts role is when the mesh is split over processes; it listens on that port.",
+        ),
+        settings: atelier_tts::SETTINGS,
+        objects: true,
+        prepare: prepare!(atelier_tts),
+    },
+    Seat {
+        role: "analytics",
+        service: "atelier.analytics.v1.AnalyticsService",
+        url: Setting::new(
+            "ATELIER_ANALYTICS_URL",
+            "http://127.0.0.1:8005",
+            "Where the analytics role is when the mesh is split over processes; it listens on that port.",
+        ),
+        settings: atelier_analytics::SETTINGS,
+        objects: false,
+        prepare: prepare!(atelier_analytics),
+    },
+];
+
+/// The names of all roles, the edge's included.
+pub fn roles() -> impl Iterator<Item = &'static str> {
+    ROSTER.iter().map(|seat| seat.role).chain([EDGE])
+}
+
+/// The same, for the command line.
+pub fn names() -> Vec<&'static str> {
+    roles().collect()
+}

@@ -1,0 +1,80 @@
+//! The settings of this service.
+
+use atelier_kit::config::{Setting, Settings};
+use secrecy::SecretString;
+use url::Url;
+
+/// Where a real painter is.
+pub const IMAGE_URL: Setting = Setting::new(
+    "ATELIER_IMAGE_URL",
+    "",
+    "The base URL of an OpenAI-compatible API for pictures, as in `https://api.openai.com/v1`; without it the \
+     built-in offline painter paints.",
+);
+/// Its key.
+pub const IMAGE_API_KEY: Setting = Setting::new(
+    "ATELIER_IMAGE_API_KEY",
+    "",
+    "The API's key; sent as `authorization: Bearer …`.",
+);
+/// Its models.
+pub const IMAGE_MODELS: Setting = Setting::new(
+    "ATELIER_IMAGE_MODELS",
+    "",
+    "The models to offer from it, divided by commas; the first becomes the default.",
+);
+/// How many pictures are made at once.
+pub const IMAGE_AT_ONCE: Setting = Setting::new(
+    "ATELIER_IMAGE_AT_ONCE",
+    "",
+    "How many pictures are made at once; by default as many as there are cores. More wait for their turn.",
+);
+/// All settings of this service.
+pub const SETTINGS: &[Setting] = &[IMAGE_URL, IMAGE_API_KEY, IMAGE_MODELS, IMAGE_AT_ONCE];
+
+/// An OpenAI-compatible API.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The base URL.
+    pub url: Url,
+    /// The key, where one is needed.
+    pub key: Option<SecretString>,
+    /// The models to offer.
+    pub models: Vec<String>,
+}
+
+/// How the service is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// A real API, where one is set.
+    pub upstream: Option<Upstream>,
+    /// How many pictures are made at once.
+    pub at_once: usize,
+}
+
+impl Config {
+    /// Reads the settings of this service.
+    pub fn read(settings: &Settings) -> Self {
+        let models = settings.list(&IMAGE_MODELS);
+        let upstream = settings.url(&IMAGE_URL).map(|url| Upstream {
+            url,
+            key: settings.secret(&IMAGE_API_KEY),
+            models: models.clone(),
+        });
+        if upstream.is_some() && models.is_empty() {
+            settings.problem(
+                &IMAGE_MODELS,
+                "must name at least one model of ATELIER_IMAGE_URL",
+            );
+        }
+        if upstream.is_none() && !models.is_empty() {
+            settings.problem(&IMAGE_MODELS, "needs ATELIER_IMAGE_URL");
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let at_once = settings
+            .number(&IMAGE_AT_ONCE, 1..=10_000)
+            .and_then(|at_once| usize::try_from(at_once).ok())
+            .unwrap_or(cores);
+        Self { upstream, at_once }
+    }
+}

@@ -1,0 +1,109 @@
+//! The keeper of objects: brings daily histories up to the table, and clears away what belongs to no picture any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_kit::fault::chain;
+use atelier_kit::moment;
+use atelier_kit::objects::{BlobError, BlobStore};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::image::Image;
+use crate::layout;
+use crate::ports::{ImageStore, StaleHistory};
+
+const ROUND: Duration = Duration::from_secs(1);
+const AT_ONCE: i64 = 100;
+
+/// Looks after the objects.
+#[derive(Clone)]
+pub struct Keeper {
+    store: Arc<dyn ImageStore>,
+    objects: Arc<dyn BlobStore>,
+}
+
+impl Keeper {
+    /// Of the pictures in this store and the objects in that one.
+    pub fn new(store: Arc<dyn ImageStore>, objects: Arc<dyn BlobStore>) -> Self {
+        Self { store, objects }
+    }
+
+    /// A round every second, until `stop`.
+    pub async fn rounds(self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(ROUND);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = self.round().await {
+                tracing::warn!(error = %chain(&error), "objects wait for their keeper");
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<(), Error> {
+        for stale in self.store.stale_histories(AT_ONCE).await? {
+            pass_over(self.write_history(&stale).await)?;
+        }
+        for prefix in self.store.leftovers(moment::now(), AT_ONCE).await? {
+            pass_over(self.clear(&prefix).await)?;
+        }
+        Ok(())
+    }
+
+    async fn write_history(&self, stale: &StaleHistory) -> Result<(), Error> {
+        let key = layout::history(&stale.user_id, stale.day)?;
+        let images = self.store.history(&stale.user_id, stale.day).await?;
+        if images.is_empty() {
+            self.objects.delete(&key).await?;
+        } else {
+            let lines: String = images.iter().map(line).collect();
+            self.objects
+                .put(&key, lines.into(), "application/x-ndjson")
+                .await?;
+        }
+        self.store.history_written(stale).await
+    }
+
+    async fn clear(&self, prefix: &str) -> Result<(), Error> {
+        loop {
+            let keys = self.objects.list(prefix, None).await?;
+            for key in &keys {
+                self.objects.delete(key).await?;
+            }
+            if keys.is_empty() {
+                return self.store.cleared(prefix).await;
+            }
+        }
+    }
+}
+
+/// One thing that cannot be looked after must not keep the others from it; a store that is away ends the round.
+fn pass_over(done: Result<(), Error>) -> Result<(), Error> {
+    match done {
+        Err(Error::Objects(error)) if !matches!(error, BlobError::Unavailable(_)) => {
+            tracing::error!(error = %chain(&error), "an object cannot be looked after");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// One picture as a line of a history.
+fn line(image: &Image) -> String {
+    let line = serde_json::json!({
+        "id": image.id,
+        "prompt": image.commission.prompt,
+        "size": format!("{}x{}", image.commission.width, image.commission.height),
+        "style": image.commission.style,
+        "seed": image.commission.seed,
+        "provider": image.provider,
+        "model": image.model,
+        "s3_key": image.stored.as_ref().map(|stored| &stored.s3_key),
+        "created_at": jiff::Timestamp::from_microsecond(image.create_time).map(|time| time.to_string()).ok(),
+    });
+    format!("{line}\n")
+}

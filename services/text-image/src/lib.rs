@@ -1,0 +1,87 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod error;
+mod grpc;
+mod image;
+mod keeper;
+mod layout;
+pub mod painter;
+mod ports;
+mod provider;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_generation::journal::MemoryJournal;
+use atelier_generation::peers::AnalyticsCourier;
+use atelier_generation::purse::OpenPurse;
+use atelier_generation::store::SqliteRecord;
+use atelier_generation::{Generations, Parts};
+use atelier_kit::service::{Foundation, Service, StartError};
+use atelier_kit::sqlite::Database;
+use atelier_proto::text_image::v1::text_image_service_server::TextImageServiceServer;
+
+pub use config::{Config, SETTINGS};
+
+/// The service's migrations.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Wires the service: store, painters, generations, the keeper of objects, and the RPCs on top of them.
+pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, StartError> {
+    let file = foundation.data.join("text-image.db");
+    let database = Database::open(
+        &file,
+        &[&atelier_generation::store::migrations(), &MIGRATIONS],
+    )
+    .await?;
+    let objects = foundation
+        .objects
+        .clone()
+        .ok_or_else(|| StartError::other("text-image", "the role was given no object store"))?;
+    let store = Arc::new(store::SqliteImageStore::new(database.clone()));
+    let painters = Arc::new(painter::studio(&config)?);
+    let record = Arc::new(SqliteRecord::new(
+        database.clone(),
+        Arc::new(store::ImageRows),
+    ));
+    let generations = Generations::new(Parts {
+        role: foundation.role,
+        record: record.clone(),
+        journal: Arc::new(MemoryJournal::default()),
+        provider: Arc::new(provider::PictureProvider::new(
+            painters.clone(),
+            objects.clone(),
+        )),
+        purse: Arc::new(OpenPurse),
+        outbox: record,
+        courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),
+        at_once: config.at_once,
+        lease: Duration::from_secs(6),
+        stop: foundation.stop.clone(),
+        tasks: foundation.tasks.clone(),
+    });
+    let keeper = keeper::Keeper::new(store.clone(), objects.clone());
+    foundation
+        .tasks
+        .spawn(keeper.rounds(foundation.stop.clone()));
+    let painters_line = painters.describe();
+    let rpcs = grpc::Rpcs {
+        store,
+        painters,
+        objects,
+        generations: generations.clone(),
+        pages: foundation.pages.clone(),
+    };
+    Ok(
+        Service::new(tonic::service::Routes::new(TextImageServiceServer::new(
+            rpcs,
+        )))
+        .with_adapter("images", format!("sqlite {}", file.display()))
+        .with_adapter("journal", "memory")
+        .with_adapter("painters", painters_line)
+        .on_interrupt(move || async move { generations.interrupt().await })
+        .on_close(move || async move { database.close().await }),
+    )
+}

@@ -1,0 +1,171 @@
+//! A picture as the work of a generation: painted, stored with its checksum, and only then called done.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
+use atelier_kit::moment;
+use atelier_kit::objects::{BlobError, BlobStore, ObjectKey};
+use atelier_proto::generation::v1::{Artifact, FinishReason, ImagePreview, Usage};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+
+use crate::image::{Commission, Stored};
+use crate::layout;
+use crate::painter::Studio;
+use crate::ports::{Painted, Stroke};
+
+/// How long a link to a picture works.
+pub const URL_LIFETIME: Duration = Duration::from_secs(3600);
+/// A preview is no larger than this.
+const PREVIEW_BYTES: usize = 64 * 1024;
+
+/// Paints pictures and stores them.
+pub struct PictureProvider {
+    painters: Arc<Studio>,
+    objects: Arc<dyn BlobStore>,
+}
+
+impl PictureProvider {
+    /// By these painters, into this store.
+    pub fn new(painters: Arc<Studio>, objects: Arc<dyn BlobStore>) -> Self {
+        Self { painters, objects }
+    }
+
+    async fn paint(
+        &self,
+        job: &Job,
+        commission: Commission,
+        out: &Emitter,
+    ) -> Result<Painted, Failure> {
+        let painter = self.painters.get(&job.model).ok_or_else(|| {
+            Failure::lasting(
+                "MODEL_GONE",
+                format!("the model {} is not offered any more", job.model),
+            )
+        })?;
+        let mut strokes = painter.adapter.paint(&job.model, commission);
+        while let Some(stroke) = strokes.next().await {
+            match stroke? {
+                Stroke::Progress(fraction) => out.progress(fraction).await?,
+                Stroke::Preview(preview) if preview.bytes.len() <= PREVIEW_BYTES => {
+                    out.preview(ImagePreview {
+                        data: preview.bytes,
+                        content_type: preview.content_type.to_owned(),
+                        width: preview.width,
+                        height: preview.height,
+                    })
+                    .await?;
+                }
+                Stroke::Preview(_) => {}
+                Stroke::Done(painted) => return Ok(painted),
+            }
+        }
+        Err(Failure::passing(
+            "UPSTREAM_EMPTY",
+            "the painter ended without a picture",
+        ))
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        bytes: Bytes,
+        content_type: &str,
+    ) -> Result<String, Failure> {
+        match self.objects.put(key, bytes, content_type).await {
+            Ok(stored) => Ok(stored.sha256_hex),
+            Err(BlobError::Unavailable(source)) => {
+                tracing::warn!(error = %source, "a picture cannot be stored");
+                Err(Failure::passing(
+                    "OBJECTS_UNAVAILABLE",
+                    "the picture could not be stored",
+                ))
+            }
+            Err(error) => Err(Failure::internal(&error)),
+        }
+    }
+
+    async fn put_json(&self, key: &ObjectKey, value: &serde_json::Value) -> Result<(), Failure> {
+        self.put(key, value.to_string().into(), "application/json")
+            .await
+            .map(drop)
+    }
+}
+
+#[async_trait]
+impl Provider for PictureProvider {
+    async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
+        let commission =
+            Commission::decode(&job.task).map_err(|error| Failure::internal(&error))?;
+        let begun = Instant::now();
+        let inside = |error: BlobError| Failure::internal(&error);
+        let input = layout::input(&job.id, job.create_time).map_err(inside)?;
+        let asked = serde_json::json!({
+            "id": job.id, "user_id": job.owner, "model": job.model, "request": &commission,
+        });
+        self.put_json(&input, &asked).await?;
+        let painted = self.paint(job, commission.clone(), out).await?;
+        let processing_micros = moment::span(begun.elapsed());
+        let key =
+            layout::original(&job.id, job.create_time, painted.content_type).map_err(inside)?;
+        let size_bytes = i64::try_from(painted.bytes.len()).unwrap_or(i64::MAX);
+        let sha256 = self.put(&key, painted.bytes, painted.content_type).await?;
+        let stored = Stored {
+            s3_key: key.as_str().to_owned(),
+            content_type: painted.content_type.to_owned(),
+            size_bytes,
+            sha256,
+            width: painted.width,
+            height: painted.height,
+            processing_micros,
+        };
+        let record = layout::record(&job.id, job.create_time).map_err(inside)?;
+        let known = serde_json::json!({
+            "id": job.id, "user_id": job.owner, "model": job.model, "request": &commission, "result": &stored,
+        });
+        self.put_json(&record, &known).await?;
+        let artifact = Artifact {
+            id: job.id.clone(),
+            content_type: stored.content_type.clone(),
+            size_bytes,
+            sha256: stored.sha256.clone(),
+            width: stored.width,
+            height: stored.height,
+            // The key stands in for the URL until it is presented.
+            url: stored.s3_key.clone(),
+            ..Artifact::default()
+        };
+        Ok(Finish {
+            usage: Usage {
+                images: 1,
+                ..Usage::default()
+            },
+            reason: FinishReason::Stop,
+            artifact: Some(artifact),
+            details: serde_json::to_vec(&stored)
+                .map_err(|error| Failure::internal(&error))?
+                .into(),
+        })
+    }
+
+    async fn present(&self, mut artifact: Artifact) -> Artifact {
+        let signed = match ObjectKey::new(artifact.url.as_str()) {
+            Ok(key) => self.objects.signed_url(&key, URL_LIFETIME).await,
+            Err(error) => Err(error),
+        };
+        match signed {
+            Ok(signed) => {
+                artifact.url = signed.url;
+                artifact.expire_time = Some(moment::timestamp(moment::micros(signed.expires)));
+            }
+            // The picture is there all the same; GetImage gives a URL later.
+            Err(error) => {
+                tracing::warn!(%error, "an artifact has no URL");
+                artifact.url.clear();
+            }
+        }
+        artifact
+    }
+}

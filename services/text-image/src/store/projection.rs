@@ -1,0 +1,117 @@
+//! The row of a picture, written in the transaction of its generation: `pending → object → ready`, never otherwise.
+
+use async_trait::async_trait;
+use atelier_generation::store::Projection;
+use atelier_generation::{End, GenerationRecord, NewGeneration, Refusal};
+use atelier_kit::fault::Fault;
+use atelier_kit::moment::{self, Micros};
+use atelier_kit::sqlite::Writer;
+use atelier_proto::generation::v1::State;
+
+use crate::image::{Commission, Stored};
+use crate::layout;
+
+/// How long after a failure its objects are cleared away: a put that was under way may still arrive.
+const SETTLING: Micros = 10_000_000;
+
+/// Writes pictures with their generations.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageRows;
+
+#[async_trait]
+impl Projection for ImageRows {
+    async fn created(&self, writer: &mut Writer, new: &NewGeneration) -> Result<(), Refusal> {
+        let commission = Commission::decode(&new.task).map_err(|error| Fault::internal(&error))?;
+        sqlx::query(
+            "INSERT INTO images (id, user_id, prompt, width, height, style, seed, state, provider, model, create_time, \
+             update_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
+        )
+        .bind(&new.id)
+        .bind(&new.owner)
+        .bind(&commission.prompt)
+        .bind(commission.width)
+        .bind(commission.height)
+        .bind(&commission.style)
+        .bind(commission.seed)
+        .bind(i32::from(State::Queued))
+        .bind(&new.provider)
+        .bind(&new.model)
+        .bind(moment::now())
+        .execute(writer)
+        .await?;
+        Ok(())
+    }
+
+    async fn ended(
+        &self,
+        writer: &mut Writer,
+        record: &GenerationRecord,
+        end: &End,
+    ) -> Result<(), sqlx::Error> {
+        let now = moment::now();
+        if end.state != State::Completed {
+            sqlx::query("UPDATE images SET state = $1, update_time = $2 WHERE id = $3")
+                .bind(i32::from(end.state))
+                .bind(now)
+                .bind(&record.id)
+                .execute(&mut *writer)
+                .await?;
+            return leave(
+                writer,
+                &layout::prefix(&record.id, record.create_time),
+                now + SETTLING,
+            )
+            .await;
+        }
+        let stored: Stored = serde_json::from_slice(&end.details)
+            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        let (create_time,): (Micros,) = sqlx::query_as(
+            "UPDATE images SET state = $1, s3_key = $2, content_type = $3, size_bytes = $4, sha256 = $5, width = $6, \
+             height = $7, processing_micros = $8, update_time = $9 WHERE id = $10 RETURNING create_time",
+        )
+        .bind(i32::from(State::Completed))
+        .bind(&stored.s3_key)
+        .bind(&stored.content_type)
+        .bind(stored.size_bytes)
+        .bind(&stored.sha256)
+        .bind(stored.width)
+        .bind(stored.height)
+        .bind(stored.processing_micros)
+        .bind(now)
+        .bind(&record.id)
+        .fetch_one(&mut *writer)
+        .await?;
+        // The row's own time and not the record's: midnight may lie between the two, and the history reads rows.
+        stale(writer, &record.owner, layout::day_of(create_time)).await
+    }
+}
+
+/// The file of this history is behind the table from now on.
+pub(super) async fn stale(writer: &mut Writer, user_id: &str, day: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stale_histories (user_id, day, version) VALUES ($1, $2, 1) \
+         ON CONFLICT (user_id, day) DO UPDATE SET version = version + 1",
+    )
+    .bind(user_id)
+    .bind(day)
+    .execute(writer)
+    .await
+    .map(drop)
+}
+
+/// The objects under this prefix belong to no picture any more.
+pub(super) async fn leave(
+    writer: &mut Writer,
+    prefix: &str,
+    due: Micros,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO leftovers (prefix, due_time) VALUES ($1, $2) \
+         ON CONFLICT (prefix) DO UPDATE SET due_time = MAX(due_time, excluded.due_time)",
+    )
+    .bind(prefix)
+    .bind(due)
+    .execute(writer)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,201 @@
+//! Pictures in SQLite.
+
+use async_trait::async_trait;
+use atelier_kit::moment::{self, Micros};
+use atelier_kit::sqlite::Database;
+use atelier_proto::generation::v1::State;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
+
+use super::projection::{leave, stale};
+use crate::error::Error;
+use crate::image::{Commission, Image, Stored};
+use crate::layout;
+use crate::ports::{ImageStore, StaleHistory};
+
+/// Keeps pictures in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteImageStore {
+    database: Database,
+}
+
+impl SqliteImageStore {
+    /// Pictures in this file; it must have this service's tables.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+const IMAGE: &str = "id, user_id, prompt, width, height, style, seed, state, provider, model, s3_key, content_type, \
+     size_bytes, sha256, processing_micros, create_time, update_time";
+
+impl FromRow<'_, SqliteRow> for Image {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let s3_key: String = row.try_get("s3_key")?;
+        let (width, height) = (row.try_get("width")?, row.try_get("height")?);
+        let stored = if s3_key.is_empty() {
+            None
+        } else {
+            Some(Stored {
+                s3_key,
+                content_type: row.try_get("content_type")?,
+                size_bytes: row.try_get("size_bytes")?,
+                sha256: row.try_get("sha256")?,
+                width,
+                height,
+                processing_micros: row.try_get("processing_micros")?,
+            })
+        };
+        Ok(Self {
+            id: row.try_get("id")?,
+            user_id: row.try_get("user_id")?,
+            commission: Commission {
+                prompt: row.try_get("prompt")?,
+                style: row.try_get("style")?,
+                width,
+                height,
+                seed: row.try_get("seed")?,
+            },
+            state: State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified),
+            provider: row.try_get("provider")?,
+            model: row.try_get("model")?,
+            stored,
+            create_time: row.try_get("create_time")?,
+            update_time: row.try_get("update_time")?,
+        })
+    }
+}
+
+fn images(rest: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT {IMAGE} FROM images {rest}"))
+}
+
+#[async_trait]
+impl ImageStore for SqliteImageStore {
+    async fn find(&self, user_id: &str, id: &str) -> Result<Image, Error> {
+        sqlx::query_as(images("WHERE id = $1 AND user_id = $2"))
+            .bind(id)
+            .bind(user_id)
+            .fetch_optional(self.database.read())
+            .await?
+            .ok_or(Error::NoImage)
+    }
+
+    async fn list(
+        &self,
+        user_id: Option<&str>,
+        before: Option<(Micros, String)>,
+        limit: i64,
+    ) -> Result<Vec<Image>, Error> {
+        let (time, id) = before.unwrap_or((Micros::MAX, String::new()));
+        let newest = "(create_time, id) < ($1, $2) ORDER BY create_time DESC, id DESC LIMIT $3";
+        let rows = match user_id {
+            Some(user_id) => {
+                sqlx::query_as(images(&format!("WHERE user_id = $4 AND {newest}")))
+                    .bind(time)
+                    .bind(id)
+                    .bind(limit)
+                    .bind(user_id)
+                    .fetch_all(self.database.read())
+                    .await?
+            }
+            None => {
+                sqlx::query_as(images(&format!("WHERE {newest}")))
+                    .bind(time)
+                    .bind(id)
+                    .bind(limit)
+                    .fetch_all(self.database.read())
+                    .await?
+            }
+        };
+        Ok(rows)
+    }
+
+    async fn delete(&self, user_id: &str, id: &str) -> Result<bool, Error> {
+        let mut tx = self.database.begin().await?;
+        let image: Image = sqlx::query_as(images("WHERE id = $1 AND user_id = $2"))
+            .bind(id)
+            .bind(user_id)
+            .fetch_optional(&mut *tx)
+            .await?
+            .ok_or(Error::NoImage)?;
+        if image.is_in_progress() {
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM images WHERE id = $1")
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        atelier_generation::store::erase(&mut tx, id).await?;
+        // A picture without an object left its prefix behind when it ended.
+        if let Some(stored) = &image.stored {
+            leave(&mut tx, layout::prefix_of(&stored.s3_key), moment::now()).await?;
+            stale(&mut tx, user_id, layout::day_of(image.create_time)).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn stale_histories(&self, limit: i64) -> Result<Vec<StaleHistory>, Error> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT user_id, day, version FROM stale_histories ORDER BY day LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(user_id, day, version)| StaleHistory {
+                user_id,
+                day,
+                version,
+            })
+            .collect())
+    }
+
+    async fn history(&self, user_id: &str, day: i64) -> Result<Vec<Image>, Error> {
+        let (from, until) = layout::bounds_of(day);
+        let rows = sqlx::query_as(images(
+            "WHERE user_id = $1 AND create_time >= $2 AND create_time < $3 AND s3_key <> '' ORDER BY create_time, id",
+        ))
+        .bind(user_id)
+        .bind(from)
+        .bind(until)
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows)
+    }
+
+    async fn history_written(&self, stale: &StaleHistory) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        sqlx::query("DELETE FROM stale_histories WHERE user_id = $1 AND day = $2 AND version = $3")
+            .bind(&stale.user_id)
+            .bind(stale.day)
+            .bind(stale.version)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn leftovers(&self, due: Micros, limit: i64) -> Result<Vec<String>, Error> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT prefix FROM leftovers WHERE due_time <= $1 ORDER BY due_time LIMIT $2",
+        )
+        .bind(due)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+    }
+
+    async fn cleared(&self, prefix: &str) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        sqlx::query("DELETE FROM leftovers WHERE prefix = $1")
+            .bind(prefix)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! The settings of this service.
+
+use atelier_kit::config::{Setting, Settings};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::voice::offline;
+
+/// Where real voices are.
+pub const SPEECH_URL: Setting = Setting::new(
+    "ATELIER_SPEECH_URL",
+    "",
+    "The base URL of an OpenAI-compatible API for speech, as in `https://api.openai.com/v1`; the built-in offline \
+     voices speak beside it, and alone without it.",
+);
+/// Its key.
+pub const SPEECH_API_KEY: Setting = Setting::new(
+    "ATELIER_SPEECH_API_KEY",
+    "",
+    "The API's key; sent as `authorization: Bearer …`.",
+);
+/// Its model.
+pub const SPEECH_MODEL: Setting = Setting::new(
+    "ATELIER_SPEECH_MODEL",
+    "",
+    "The model that speaks there, as the API names it.",
+);
+/// Its voices.
+pub const SPEECH_VOICES: Setting = Setting::new(
+    "ATELIER_SPEECH_VOICES",
+    "",
+    "The voices to offer from it, divided by commas; the first becomes the default.",
+);
+/// How many texts are spoken at once.
+pub const SPEECH_AT_ONCE: Setting = Setting::new(
+    "ATELIER_SPEECH_AT_ONCE",
+    "",
+    "How many texts are spoken at once; by default as many as there are cores. More wait for their turn.",
+);
+/// All settings of this service.
+pub const SETTINGS: &[Setting] = &[
+    SPEECH_URL,
+    SPEECH_API_KEY,
+    SPEECH_MODEL,
+    SPEECH_VOICES,
+    SPEECH_AT_ONCE,
+];
+
+/// The longest id of a voice.
+const VOICE_BYTES: usize = 64;
+
+/// An OpenAI-compatible API.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The base URL.
+    pub url: Url,
+    /// The key, where one is needed.
+    pub key: Option<SecretString>,
+    /// The model that speaks.
+    pub model: String,
+    /// The voices to offer, by the names that the API has for them.
+    pub voices: Vec<String>,
+}
+
+/// How the service is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// A real API, where one is set.
+    pub upstream: Option<Upstream>,
+    /// How many texts are spoken at once.
+    pub at_once: usize,
+}
+
+impl Config {
+    /// Reads the settings of this service.
+    pub fn read(settings: &Settings) -> Self {
+        let voices = settings.list(&SPEECH_VOICES);
+        let model = settings.text(&SPEECH_MODEL);
+        check_voices(settings, &voices);
+        let url = settings.url(&SPEECH_URL);
+        if url.is_none() {
+            for (setting, is_set) in [
+                (&SPEECH_MODEL, model.is_some()),
+                (&SPEECH_VOICES, !voices.is_empty()),
+            ] {
+                if is_set {
+                    settings.problem(setting, "needs ATELIER_SPEECH_URL");
+                }
+            }
+        } else {
+            if model.is_none() {
+                settings.problem(&SPEECH_MODEL, "must name a model of ATELIER_SPEECH_URL");
+            }
+            if voices.is_empty() {
+                settings.problem(
+                    &SPEECH_VOICES,
+                    "must name at least one voice of ATELIER_SPEECH_URL",
+                );
+            }
+        }
+        let upstream = url.zip(model).map(|(url, model)| Upstream {
+            url,
+            key: settings.secret(&SPEECH_API_KEY),
+            model,
+            voices,
+        });
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let at_once = settings
+            .number(&SPEECH_AT_ONCE, 1..=10_000)
+            .and_then(|at_once| usize::try_from(at_once).ok())
+            .unwrap_or(cores);
+        Self { upstream, at_once }
+    }
+}
+
+/// A voice is asked for by its name alone, so that every name must be one voice.
+fn check_voices(settings: &Settings, voices: &[String]) {
+    for (at, voice) in voices.iter().enumerate() {
+        if voice.len() > VOICE_BYTES {
+            settings.problem(
+                &SPEECH_VOICES,
+                &format!("a name may have at most {VOICE_BYTES} bytes"),
+            );
+        }
+        if voices[..at].contains(voice) {
+            settings.problem(&SPEECH_VOICES, &format!("{voice:?} is named twice"));
+        }
+        if offline::catalogue()
+            .iter()
+            .any(|built_in| built_in.id == voice)
+        {
+            settings.problem(
+                &SPEECH_VOICES,
+                &format!("{voice:?} is the name of a built-in voice"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
+        let settings = Settings::new(
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        );
+        let config = Config::read(&settings);
+        let declared: Vec<&Setting> = SETTINGS.iter().collect();
+        settings
+            .finish(&declared)
+            .map_err(|error| error.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn nothing_set_is_the_offline_voices_alone() {
+        let config = read(&[]).unwrap();
+        assert!(config.upstream.is_none());
+        assert!(config.at_once >= 1);
+    }
+
+    #[test]
+    fn an_api_needs_a_model_and_voices_with_names_of_their_own() {
+        let url = ("ATELIER_SPEECH_URL", "https://speech.example/v1");
+        let model = ("ATELIER_SPEECH_MODEL", "tts-1");
+        let voices = |names| ("ATELIER_SPEECH_VOICES", names);
+        let upstream = read(&[url, model, voices("alloy, nova")])
+            .unwrap()
+            .upstream
+            .unwrap();
+        assert_eq!(
+            (upstream.model.as_str(), upstream.voices.len()),
+            ("tts-1", 2)
+        );
+        for (pairs, problem) in [
+            (
+                vec![url, voices("alloy")],
+                "ATELIER_SPEECH_MODEL: must name",
+            ),
+            (vec![url, model], "ATELIER_SPEECH_VOICES: must name"),
+            (vec![model], "ATELIER_SPEECH_MODEL: needs"),
+            (vec![voices("alloy")], "ATELIER_SPEECH_VOICES: needs"),
+            (vec![url, model, voices("alloy,alloy")], "named twice"),
+            (vec![url, model, voices("kal")], "built-in voice"),
+            (
+                vec![("ATELIER_SPEECH_AT_ONCE", "0")],
+                "ATELIER_SPEECH_AT_ONCE: 0 is not within",
+            ),
+        ] {
+            let error = read(&pairs).unwrap_err();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong in this service, and what kind of error each is.
+
+use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::objects::BlobError;
+
+/// An error of this service.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such conversion, or it belongs to another.
+    #[error("no such conversion")]
+    NoConversion,
+    /// The conversion's generation did not end in time to be deleted.
+    #[error("the text is still being spoken; try again")]
+    StillRunning,
+    /// The object store failed.
+    #[error("the object store failed")]
+    Objects(#[from] BlobError),
+    /// The conversion store failed.
+    #[error("the conversion store failed")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// The kind of error.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::NoConversion => Kind::NotFound,
+            Error::StillRunning => Kind::Conflict,
+            Error::Objects(BlobError::Unavailable(_)) => Kind::Unavailable,
+            Error::Objects(_) | Error::Store(_) => Kind::Internal,
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::NoConversion => Fault::not_found("conversion"),
+            Error::StillRunning => Fault::new(error.kind(), "STILL_RUNNING", error.to_string()),
+            Error::Objects(BlobError::Unavailable(_)) => Fault::new(
+                error.kind(),
+                "OBJECTS_UNAVAILABLE",
+                "the object store cannot be reached",
+            ),
+            Error::Objects(_) | Error::Store(_) => Fault::internal(&error),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        Fault::from(error).into()
+    }
+}

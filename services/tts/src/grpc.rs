@@ -1,0 +1,329 @@
+//! The RPCs: wire to domain and back; the rules are behind the ports and in the generation crate.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_generation::{Generations, NewGeneration, respond};
+use atelier_kit::call::Call;
+use atelier_kit::check::Check;
+use atelier_kit::moment;
+use atelier_kit::objects::{BlobStore, ObjectKey};
+use atelier_kit::page::Pages;
+use atelier_proto::tts::v1 as wire;
+use atelier_proto::tts::v1::tts_service_server::TtsService;
+use futures_util::Stream;
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use crate::audio::AudioFormat;
+use crate::conversion::{CHARACTERS, Conversion, FACTORS, Order, has_words};
+use crate::error::Error;
+use crate::ports::ConversionStore;
+use crate::provider::URL_LIFETIME;
+use crate::voice::{Catalogue, Entry};
+
+/// How long a deletion waits for a generation to end that it cancelled.
+const CANCEL_WAIT: Duration = Duration::from_secs(5);
+/// The kind of generation that Synthesize starts.
+const SYNTHESIZE: &str = "synthesize";
+
+type Events<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
+
+/// The RPCs of this service.
+pub struct Rpcs {
+    pub(crate) store: Arc<dyn ConversionStore>,
+    pub(crate) voices: Arc<Catalogue>,
+    pub(crate) objects: Arc<dyn BlobStore>,
+    pub(crate) generations: Generations,
+    pub(crate) pages: Pages,
+}
+
+impl Rpcs {
+    /// What is to be spoken and by whom, or the violations of the fields.
+    fn order<'a>(
+        &'a self,
+        request: &wire::SynthesizeRequest,
+    ) -> Result<(Order, &'a Entry), Status> {
+        let mut check = Check::new();
+        check
+            .chars("text", &request.text, CHARACTERS)
+            .optional_id("request_id", &request.request_id);
+        if !request.text.is_empty() {
+            check.that(
+                has_words(&request.text),
+                "text",
+                "must have at least one letter or digit",
+            );
+        }
+        let speed = request.speed.unwrap_or(1.0);
+        let pitch = request.pitch.unwrap_or(1.0);
+        check
+            .between("speed", speed, FACTORS)
+            .between("pitch", pitch, FACTORS);
+        let format = format_asked(request.format);
+        check.that(
+            format.is_some(),
+            "format",
+            "must be a format that is named in AudioFormat",
+        );
+        let entry = self.voices.get(&request.voice);
+        check.that(
+            entry.is_some(),
+            "voice",
+            "must be a voice of ListVoices, or empty",
+        );
+        if let Some(entry) = entry {
+            check.that(
+                entry.has_pitch || pitch == 1.0,
+                "pitch",
+                "this voice has one pitch",
+            );
+            if let Some(format) = format {
+                check.that(
+                    entry.formats.contains(&format),
+                    "format",
+                    "this voice has no such format",
+                );
+            }
+        }
+        check.finish()?;
+        let (Some(entry), Some(format)) = (entry, format) else {
+            unreachable!("the check has refused an unknown voice and an unknown format");
+        };
+        let order = Order {
+            text: request.text.clone(),
+            voice: entry.id.clone(),
+            language: entry.language.clone(),
+            format,
+            speed,
+            pitch,
+            request_id: Some(request.request_id.clone()).filter(|id| !id.is_empty()),
+            create_time: moment::now(),
+        };
+        Ok((order, entry))
+    }
+
+    /// A conversion with a fresh URL, and with what is known of one that is still being made.
+    async fn conversion(&self, mut conversion: Conversion) -> Result<wire::Conversion, Error> {
+        if conversion.is_in_progress()
+            && let Ok(record) = self
+                .generations
+                .find(&conversion.user_id, &conversion.id)
+                .await
+            && !record.has_ended()
+        {
+            conversion.state = record.state;
+        }
+        let order = conversion.order;
+        let mut told = wire::Conversion {
+            id: conversion.id,
+            user_id: conversion.user_id,
+            text: order.text,
+            voice: order.voice,
+            language: order.language,
+            format: format_told(order.format).into(),
+            speed: order.speed,
+            pitch: order.pitch,
+            state: conversion.state.into(),
+            provider: conversion.provider,
+            model: conversion.model,
+            create_time: Some(moment::timestamp(order.create_time)),
+            update_time: Some(moment::timestamp(conversion.update_time)),
+            ..wire::Conversion::default()
+        };
+        if let Some(stored) = conversion.stored {
+            let key = ObjectKey::new(stored.s3_key)?;
+            let signed = self.objects.signed_url(&key, URL_LIFETIME).await?;
+            told.duration = Some(moment::duration(stored.duration_micros));
+            told.size_bytes = stored.size_bytes;
+            told.sha256 = stored.sha256;
+            told.download_url = signed.url;
+            told.url_expire_time = Some(moment::timestamp(moment::micros(signed.expires)));
+            told.processing_time = Some(moment::duration(stored.processing_micros));
+        }
+        Ok(told)
+    }
+}
+
+/// The format of a number on the wire; `None` for a number that has no name.
+fn format_asked(format: i32) -> Option<AudioFormat> {
+    match wire::AudioFormat::try_from(format).ok()? {
+        wire::AudioFormat::Unspecified | wire::AudioFormat::Wav => Some(AudioFormat::Wav),
+        wire::AudioFormat::Flac => Some(AudioFormat::Flac),
+    }
+}
+
+fn format_told(format: AudioFormat) -> wire::AudioFormat {
+    match format {
+        AudioFormat::Wav => wire::AudioFormat::Wav,
+        AudioFormat::Flac => wire::AudioFormat::Flac,
+    }
+}
+
+#[tonic::async_trait]
+impl TtsService for Rpcs {
+    type SynthesizeStream = Events<wire::SynthesizeResponse>;
+    type WatchGenerationStream = Events<wire::WatchGenerationResponse>;
+
+    async fn list_voices(
+        &self,
+        _: Request<wire::ListVoicesRequest>,
+    ) -> Result<Response<wire::ListVoicesResponse>, Status> {
+        let voices = self
+            .voices
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| wire::Voice {
+                id: entry.id.clone(),
+                title: entry.title.clone(),
+                language: entry.language.clone(),
+                provider: entry.provider.to_owned(),
+                model: entry.model.clone(),
+                sample_rate_hertz: i32::try_from(entry.sample_rate).unwrap_or(0),
+                formats: entry
+                    .formats
+                    .iter()
+                    .map(|format| format_told(*format).into())
+                    .collect(),
+                is_default: at == 0,
+            });
+        Ok(Response::new(wire::ListVoicesResponse {
+            voices: voices.collect(),
+        }))
+    }
+
+    async fn synthesize(
+        &self,
+        request: Request<wire::SynthesizeRequest>,
+    ) -> Result<Response<Self::SynthesizeStream>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let (order, entry) = self.order(&request)?;
+        let events = self
+            .generations
+            .start(NewGeneration {
+                id: moment::new_id(),
+                owner: call.account()?.id.to_string(),
+                kind: SYNTHESIZE,
+                body: request.encode_to_vec(),
+                request_id: order.request_id.clone(),
+                task: order.encode(),
+                provider: entry.provider.to_owned(),
+                model: entry.model.clone(),
+            })
+            .await?;
+        Ok(Response::new(respond(events, |event| {
+            wire::SynthesizeResponse { event }
+        })))
+    }
+
+    async fn watch_generation(
+        &self,
+        request: Request<wire::WatchGenerationRequest>,
+    ) -> Result<Response<Self::WatchGenerationStream>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        Check::new()
+            .id("generation_id", &request.generation_id)
+            .that(
+                request.after_sequence >= 0,
+                "after_sequence",
+                "must not be below 0",
+            )
+            .finish()?;
+        let events = self
+            .generations
+            .watch(
+                &call.account()?.id,
+                &request.generation_id,
+                request.after_sequence,
+            )
+            .await?;
+        Ok(Response::new(respond(events, |event| {
+            wire::WatchGenerationResponse { event }
+        })))
+    }
+
+    async fn cancel_generation(
+        &self,
+        request: Request<wire::CancelGenerationRequest>,
+    ) -> Result<Response<wire::CancelGenerationResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        Check::new()
+            .id("generation_id", &request.generation_id)
+            .finish()?;
+        let state = self
+            .generations
+            .cancel(&call.account()?.id, &request.generation_id)
+            .await?;
+        Ok(Response::new(wire::CancelGenerationResponse {
+            state: state.into(),
+        }))
+    }
+
+    async fn get_conversion(
+        &self,
+        request: Request<wire::GetConversionRequest>,
+    ) -> Result<Response<wire::GetConversionResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        Check::new()
+            .id("conversion_id", &request.conversion_id)
+            .finish()?;
+        let found = self
+            .store
+            .find(&call.account()?.id, &request.conversion_id)
+            .await?;
+        let conversion = Some(self.conversion(found).await?);
+        Ok(Response::new(wire::GetConversionResponse { conversion }))
+    }
+
+    async fn list_conversions(
+        &self,
+        request: Request<wire::ListConversionsRequest>,
+    ) -> Result<Response<wire::ListConversionsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let owner = call.account()?.id.clone();
+        let request = request.into_inner();
+        let mut check = Check::new();
+        let limit = check.page_size(request.page_size);
+        check.finish()?;
+        let scope = ["conversions", &*owner];
+        let before = self.pages.cursor(&scope, &request.page_token)?;
+        let mut rows = self.store.list(&owner, before, limit + 1).await?;
+        let next_page_token = self.pages.cut(&scope, &mut rows, limit, |last| {
+            (last.order.create_time, last.id.clone())
+        });
+        let mut conversions = Vec::with_capacity(rows.len());
+        for row in rows {
+            conversions.push(self.conversion(row).await?);
+        }
+        Ok(Response::new(wire::ListConversionsResponse {
+            conversions,
+            next_page_token,
+        }))
+    }
+
+    async fn delete_conversion(
+        &self,
+        request: Request<wire::DeleteConversionRequest>,
+    ) -> Result<Response<wire::DeleteConversionResponse>, Status> {
+        let call = Call::of(&request)?;
+        let owner = call.account()?.id.clone();
+        let request = request.into_inner();
+        Check::new()
+            .id("conversion_id", &request.conversion_id)
+            .finish()?;
+        if !self.store.delete(&owner, &request.conversion_id).await? {
+            self.generations
+                .forget(&owner, &request.conversion_id, CANCEL_WAIT)
+                .await?;
+            if !self.store.delete(&owner, &request.conversion_id).await? {
+                return Err(Error::StillRunning.into());
+            }
+        }
+        Ok(Response::new(wire::DeleteConversionResponse {}))
+    }
+}

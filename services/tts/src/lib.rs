@@ -1,0 +1,86 @@
+#![doc = include_str!("../README.md")]
+
+pub mod audio;
+mod config;
+mod conversion;
+mod error;
+mod grpc;
+mod keeper;
+mod layout;
+mod ports;
+mod provider;
+mod store;
+pub mod voice;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_generation::journal::MemoryJournal;
+use atelier_generation::peers::AnalyticsCourier;
+use atelier_generation::purse::OpenPurse;
+use atelier_generation::store::SqliteRecord;
+use atelier_generation::{Generations, Parts};
+use atelier_kit::service::{Foundation, Service, StartError};
+use atelier_kit::sqlite::Database;
+use atelier_proto::tts::v1::tts_service_server::TtsServiceServer;
+
+pub use config::{Config, SETTINGS, Upstream};
+
+/// The service's migrations.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Wires the service: store, voices, generations, the keeper of objects, and the RPCs on top of them.
+pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, StartError> {
+    let file = foundation.data.join("tts.db");
+    let database = Database::open(
+        &file,
+        &[&atelier_generation::store::migrations(), &MIGRATIONS],
+    )
+    .await?;
+    let objects = foundation
+        .objects
+        .clone()
+        .ok_or_else(|| StartError::other("tts", "the role was given no object store"))?;
+    let store = Arc::new(store::SqliteConversionStore::new(database.clone()));
+    let voices = Arc::new(voice::catalogue(&config)?);
+    let record = Arc::new(SqliteRecord::new(
+        database.clone(),
+        Arc::new(store::ConversionRows),
+    ));
+    let generations = Generations::new(Parts {
+        role: foundation.role,
+        record: record.clone(),
+        journal: Arc::new(MemoryJournal::default()),
+        provider: Arc::new(provider::SpeechProvider::new(
+            voices.clone(),
+            objects.clone(),
+        )),
+        purse: Arc::new(OpenPurse),
+        outbox: record,
+        courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),
+        at_once: config.at_once,
+        lease: Duration::from_secs(6),
+        stop: foundation.stop.clone(),
+        tasks: foundation.tasks.clone(),
+    });
+    let keeper = keeper::Keeper::new(store.clone(), objects.clone());
+    foundation
+        .tasks
+        .spawn(keeper.rounds(foundation.stop.clone()));
+    let voices_line = voices.describe();
+    let rpcs = grpc::Rpcs {
+        store,
+        voices,
+        objects,
+        generations: generations.clone(),
+        pages: foundation.pages.clone(),
+    };
+    Ok(
+        Service::new(tonic::service::Routes::new(TtsServiceServer::new(rpcs)))
+            .with_adapter("conversions", format!("sqlite {}", file.display()))
+            .with_adapter("journal", "memory")
+            .with_adapter("voices", voices_line)
+            .on_interrupt(move || async move { generations.interrupt().await })
+            .on_close(move || async move { database.close().await }),
+    )
+}

@@ -1,0 +1,168 @@
+//! A spoken text as the work of a generation: spoken, stored with its checksum, and only then called done.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
+use atelier_kit::moment;
+use atelier_kit::objects::{BlobError, BlobStore, ObjectKey};
+use atelier_proto::generation::v1::{Artifact, FinishReason, Usage};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+
+use crate::conversion::{Order, Stored};
+use crate::layout;
+use crate::ports::{Piece, Spoken};
+use crate::voice::Catalogue;
+
+/// How long a link to the audio works.
+pub const URL_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Speaks texts and stores the audio.
+pub struct SpeechProvider {
+    voices: Arc<Catalogue>,
+    objects: Arc<dyn BlobStore>,
+}
+
+impl SpeechProvider {
+    /// By these voices, into this store.
+    pub fn new(voices: Arc<Catalogue>, objects: Arc<dyn BlobStore>) -> Self {
+        Self { voices, objects }
+    }
+
+    /// Speaks, telling the audio as it is made. Returns the file, and for how long the voice worked.
+    async fn speak(&self, order: &Order, out: &Emitter) -> Result<(Spoken, Duration), Failure> {
+        let voice = self.voices.get(&order.voice).ok_or_else(|| {
+            Failure::lasting(
+                "VOICE_GONE",
+                format!("the voice {} is not offered any more", order.voice),
+            )
+        })?;
+        let begun = Instant::now();
+        let mut pieces = voice.adapter.speak(order);
+        while let Some(piece) = pieces.next().await {
+            match piece? {
+                Piece::Audio { bytes, spoken } => {
+                    out.audio(bytes, order.format.content_type()).await?;
+                    if let Some(spoken) = spoken {
+                        out.progress(spoken).await?;
+                    }
+                }
+                Piece::Done(spoken) => return Ok((spoken, begun.elapsed())),
+            }
+        }
+        Err(Failure::passing(
+            "UPSTREAM_EMPTY",
+            "the voice ended without any audio",
+        ))
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        bytes: Bytes,
+        content_type: &str,
+    ) -> Result<String, Failure> {
+        match self.objects.put(key, bytes, content_type).await {
+            Ok(stored) => Ok(stored.sha256_hex),
+            Err(BlobError::Unavailable(source)) => {
+                tracing::warn!(error = %source, "spoken audio cannot be stored");
+                Err(Failure::passing(
+                    "OBJECTS_UNAVAILABLE",
+                    "the audio could not be stored",
+                ))
+            }
+            Err(error) => Err(Failure::internal(&error)),
+        }
+    }
+
+    async fn put_json(&self, key: &ObjectKey, value: &serde_json::Value) -> Result<(), Failure> {
+        self.put(key, value.to_string().into(), "application/json")
+            .await
+            .map(drop)
+    }
+}
+
+#[async_trait]
+impl Provider for SpeechProvider {
+    async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
+        let order = Order::decode(&job.task).map_err(|error| Failure::internal(&error))?;
+        let inside = |error: BlobError| Failure::internal(&error);
+        let key = layout::original(&job.id, order.create_time, order.format).map_err(inside)?;
+        let input = layout::input(&job.id, order.create_time).map_err(inside)?;
+        let record = layout::record(&job.id, order.create_time).map_err(inside)?;
+        let asked = serde_json::json!({
+            "id": job.id, "user_id": job.owner, "model": job.model, "request": &order,
+        });
+        // At the same time: nobody waits for the first word because of a file.
+        let ((), (spoken, worked)) =
+            tokio::try_join!(self.put_json(&input, &asked), self.speak(&order, out))?;
+        if spoken.skipped > 0 {
+            let message = format!(
+                "{} characters that this voice cannot read were left out",
+                spoken.skipped
+            );
+            out.warning("CHARACTERS_SKIPPED", message).await?;
+        }
+        let content_type = order.format.content_type();
+        let size_bytes = i64::try_from(spoken.file.len()).unwrap_or(i64::MAX);
+        let sha256 = self.put(&key, spoken.file, content_type).await?;
+        let stored = Stored {
+            s3_key: key.as_str().to_owned(),
+            content_type: content_type.to_owned(),
+            size_bytes,
+            sha256,
+            duration_micros: spoken.duration_micros,
+            processing_micros: moment::span(worked),
+            status_code: spoken.status_code,
+            cost_usd: spoken.cost_usd,
+        };
+        let known = serde_json::json!({
+            "id": job.id, "user_id": job.owner, "model": job.model, "request": &order, "result": &stored,
+        });
+        self.put_json(&record, &known).await?;
+        let artifact = Artifact {
+            id: job.id.clone(),
+            content_type: stored.content_type.clone(),
+            size_bytes,
+            sha256: stored.sha256.clone(),
+            duration: Some(moment::duration(stored.duration_micros)),
+            // The key stands in for the URL until it is presented.
+            url: stored.s3_key.clone(),
+            ..Artifact::default()
+        };
+        let usage = Usage {
+            characters: i64::try_from(order.text.chars().count()).unwrap_or(i64::MAX),
+            audio_millis: stored.duration_micros / 1000,
+            ..Usage::default()
+        };
+        Ok(Finish {
+            usage,
+            reason: FinishReason::Stop,
+            artifact: Some(artifact),
+            details: serde_json::to_vec(&stored)
+                .map_err(|error| Failure::internal(&error))?
+                .into(),
+        })
+    }
+
+    async fn present(&self, mut artifact: Artifact) -> Artifact {
+        let signed = match ObjectKey::new(artifact.url.as_str()) {
+            Ok(key) => self.objects.signed_url(&key, URL_LIFETIME).await,
+            Err(error) => Err(error),
+        };
+        match signed {
+            Ok(signed) => {
+                artifact.url = signed.url;
+                artifact.expire_time = Some(moment::timestamp(moment::micros(signed.expires)));
+            }
+            // The audio is there all the same; GetConversion gives a URL later.
+            Err(error) => {
+                tracing::warn!(%error, "an artifact has no URL");
+                artifact.url.clear();
+            }
+        }
+        artifact
+    }
+}

@@ -1,0 +1,136 @@
+//! The row of a conversion, written in the transaction of its generation: queued → object → completed, never otherwise.
+
+use async_trait::async_trait;
+use atelier_generation::store::Projection;
+use atelier_generation::{End, GenerationRecord, NewGeneration, Refusal};
+use atelier_kit::fault::Fault;
+use atelier_kit::moment::{self, Micros};
+use atelier_kit::objects::BlobError;
+use atelier_kit::sqlite::Writer;
+use atelier_proto::generation::v1::State;
+
+use crate::conversion::{Metadata, Order, Stored, format_name};
+use crate::layout;
+
+/// How long after a failure its objects are cleared away: a put that was under way may still arrive.
+const SETTLING: Micros = 10_000_000;
+
+/// Writes conversions with their generations.
+#[derive(Clone, Copy, Debug)]
+pub struct ConversionRows;
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+/// What is kept beside a conversion, before and after its object is stored.
+fn metadata(
+    id: &str,
+    provider: &str,
+    order: &Order,
+    stored: Option<&Stored>,
+) -> Result<String, BlobError> {
+    let mut metadata = Metadata {
+        request_id: order.request_id.clone(),
+        provider: provider.to_owned(),
+        input_key: layout::input(id, order.create_time)?.as_str().to_owned(),
+        ..Metadata::default()
+    };
+    if let Some(stored) = stored {
+        metadata.latency_ms = Some(stored.processing_micros / 1000);
+        metadata.status_code = stored.status_code;
+        metadata.cost_usd = stored.cost_usd;
+        metadata.record_key = Some(layout::record(id, order.create_time)?.as_str().to_owned());
+    }
+    Ok(serde_json::json!(metadata).to_string())
+}
+
+#[async_trait]
+impl Projection for ConversionRows {
+    async fn created(&self, writer: &mut Writer, new: &NewGeneration) -> Result<(), Refusal> {
+        let order = Order::decode(&new.task).map_err(|error| Fault::internal(&error))?;
+        let metadata = metadata(&new.id, &new.provider, &order, None)
+            .map_err(|error| Fault::internal(&error))?;
+        sqlx::query(
+            "INSERT INTO tts_conversions (id, user_id, text, provider, model, voice, language, format, speed, pitch, \
+             state, metadata, create_time, update_time) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        )
+        .bind(&new.id)
+        .bind(&new.owner)
+        .bind(&order.text)
+        .bind(&new.provider)
+        .bind(&new.model)
+        .bind(&order.voice)
+        .bind(&order.language)
+        .bind(format_name(order.format))
+        .bind(order.speed)
+        .bind(order.pitch)
+        .bind(i32::from(State::Queued))
+        .bind(metadata)
+        .bind(order.create_time)
+        .execute(writer)
+        .await?;
+        Ok(())
+    }
+
+    async fn ended(
+        &self,
+        writer: &mut Writer,
+        record: &GenerationRecord,
+        end: &End,
+    ) -> Result<(), sqlx::Error> {
+        let now = moment::now();
+        let order = Order::decode(&record.task).map_err(unreadable)?;
+        if end.state != State::Completed {
+            sqlx::query("UPDATE tts_conversions SET state = $1, update_time = $2 WHERE id = $3")
+                .bind(i32::from(end.state))
+                .bind(now)
+                .bind(&record.id)
+                .execute(&mut *writer)
+                .await?;
+            return leave(
+                writer,
+                &layout::prefix(&record.id, order.create_time),
+                now + SETTLING,
+            )
+            .await;
+        }
+        let stored: Stored = serde_json::from_slice(&end.details).map_err(unreadable)?;
+        let metadata =
+            metadata(&record.id, &record.provider, &order, Some(&stored)).map_err(unreadable)?;
+        sqlx::query(
+            "UPDATE tts_conversions SET state = $1, s3_key = $2, file_size_bytes = $3, sha256 = $4, \
+             duration_micros = $5, processing_micros = $6, metadata = $7, update_time = $8 WHERE id = $9",
+        )
+        .bind(i32::from(State::Completed))
+        .bind(&stored.s3_key)
+        .bind(stored.size_bytes)
+        .bind(&stored.sha256)
+        .bind(stored.duration_micros)
+        .bind(stored.processing_micros)
+        .bind(metadata)
+        .bind(now)
+        .bind(&record.id)
+        .execute(writer)
+        .await
+        .map(drop)
+    }
+}
+
+/// The objects under this prefix belong to no conversion any more.
+pub(super) async fn leave(
+    writer: &mut Writer,
+    prefix: &str,
+    due: Micros,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO leftovers (prefix, due_time) VALUES ($1, $2) ON CONFLICT (prefix) DO UPDATE SET due_time = \
+         CASE WHEN leftovers.due_time > excluded.due_time THEN leftovers.due_time ELSE excluded.due_time END",
+    )
+    .bind(prefix)
+    .bind(due)
+    .execute(writer)
+    .await
+    .map(drop)
+}

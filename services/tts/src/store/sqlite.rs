@@ -1,0 +1,163 @@
+//! Conversions in SQLite.
+
+use async_trait::async_trait;
+use atelier_kit::moment::{self, Micros};
+use atelier_kit::sqlite::Database;
+use atelier_proto::generation::v1::State;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
+
+use super::projection::leave;
+use crate::conversion::{Conversion, Metadata, Order, Stored, format_of};
+use crate::error::Error;
+use crate::layout;
+use crate::ports::ConversionStore;
+
+/// Keeps conversions in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteConversionStore {
+    database: Database,
+}
+
+impl SqliteConversionStore {
+    /// Conversions in this file; it must have this service's tables.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+const CONVERSION: &str = "id, user_id, text, provider, model, voice, language, format, speed, pitch, state, \
+     duration_micros, file_size_bytes, sha256, s3_key, processing_micros, metadata, create_time, update_time";
+
+fn conversions(rest: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT {CONVERSION} FROM tts_conversions {rest}"))
+}
+
+fn failed(error: sqlx::Error) -> Error {
+    Error::Store(Box::new(error))
+}
+
+impl FromRow<'_, SqliteRow> for Conversion {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let format = format_of(row.try_get("format")?)
+            .ok_or_else(|| sqlx::Error::Decode("an unknown audio format".into()))?;
+        let metadata: Metadata = serde_json::from_str(row.try_get("metadata")?)
+            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        let s3_key: String = row.try_get("s3_key")?;
+        let stored = if s3_key.is_empty() {
+            None
+        } else {
+            Some(Stored {
+                s3_key,
+                content_type: format.content_type().to_owned(),
+                size_bytes: row.try_get("file_size_bytes")?,
+                sha256: row.try_get("sha256")?,
+                duration_micros: row.try_get("duration_micros")?,
+                processing_micros: row.try_get("processing_micros")?,
+                status_code: metadata.status_code,
+                cost_usd: metadata.cost_usd,
+            })
+        };
+        Ok(Self {
+            id: row.try_get("id")?,
+            user_id: row.try_get("user_id")?,
+            order: Order {
+                text: row.try_get("text")?,
+                voice: row.try_get("voice")?,
+                language: row.try_get("language")?,
+                format,
+                speed: row.try_get("speed")?,
+                pitch: row.try_get("pitch")?,
+                request_id: metadata.request_id,
+                create_time: row.try_get("create_time")?,
+            },
+            state: State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified),
+            provider: row.try_get("provider")?,
+            model: row.try_get("model")?,
+            stored,
+            update_time: row.try_get("update_time")?,
+        })
+    }
+}
+
+#[async_trait]
+impl ConversionStore for SqliteConversionStore {
+    async fn find(&self, user_id: &str, id: &str) -> Result<Conversion, Error> {
+        sqlx::query_as(conversions("WHERE id = $1 AND user_id = $2"))
+            .bind(id)
+            .bind(user_id)
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(failed)?
+            .ok_or(Error::NoConversion)
+    }
+
+    async fn list(
+        &self,
+        user_id: &str,
+        before: Option<(Micros, String)>,
+        limit: i64,
+    ) -> Result<Vec<Conversion>, Error> {
+        let (time, id) = before.unwrap_or((Micros::MAX, String::new()));
+        sqlx::query_as(conversions(
+            "WHERE user_id = $1 AND (create_time, id) < ($2, $3) ORDER BY create_time DESC, id DESC LIMIT $4",
+        ))
+        .bind(user_id)
+        .bind(time)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(failed)
+    }
+
+    async fn delete(&self, user_id: &str, id: &str) -> Result<bool, Error> {
+        let mut tx = self.database.begin().await.map_err(failed)?;
+        let conversion: Conversion = sqlx::query_as(conversions("WHERE id = $1 AND user_id = $2"))
+            .bind(id)
+            .bind(user_id)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed)?
+            .ok_or(Error::NoConversion)?;
+        if conversion.is_in_progress() {
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM tts_conversions WHERE id = $1")
+            .bind(id)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        atelier_generation::store::erase(&mut tx, id)
+            .await
+            .map_err(failed)?;
+        let prefix = layout::prefix(id, conversion.order.create_time);
+        leave(&mut tx, &prefix, moment::now())
+            .await
+            .map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(true)
+    }
+
+    async fn leftovers(&self, due: Micros, limit: i64) -> Result<Vec<String>, Error> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT prefix FROM leftovers WHERE due_time <= $1 ORDER BY due_time LIMIT $2",
+        )
+        .bind(due)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(failed)?;
+        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+    }
+
+    async fn cleared(&self, prefix: &str) -> Result<(), Error> {
+        let mut tx = self.database.begin().await.map_err(failed)?;
+        sqlx::query("DELETE FROM leftovers WHERE prefix = $1")
+            .bind(prefix)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        tx.commit().await.map_err(failed)
+    }
+}

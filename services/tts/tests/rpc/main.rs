@@ -1,0 +1,10 @@
+//! The whole service behind its real client: an in-memory link, the full stack, a real object store, and a provider on
+//! loopback that can be as bad as any.
+
+#![allow(missing_docs, reason = "tests are named for what they show")]
+
+mod house;
+mod keeping;
+mod refusing;
+mod speaking;
+mod upstream;

@@ -1,0 +1,99 @@
+//! What can go wrong in this service; no driver's error type is named here.
+
+use std::time::Duration;
+
+use atelier_kit::fault::{Fault, Kind};
+
+/// Why a call was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The e-mail has an account.
+    #[error("the e-mail has an account already")]
+    EmailTaken,
+    /// No account has this e-mail, or the password is another.
+    #[error("the e-mail or the password is wrong")]
+    InvalidCredentials,
+    /// The refresh token was never given out, or long ago.
+    #[error("the refresh token is not known")]
+    InvalidRefreshToken,
+    /// A spent refresh token came again after its grace; its session has been ended.
+    #[error("the refresh token was used before, so its session has been ended")]
+    RefreshTokenReused,
+    /// The session was ended or has expired.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The current password is another.
+    #[error("the current password is wrong")]
+    WrongPassword,
+    /// The last admin must stay one.
+    #[error("it would leave no admin")]
+    LastAdmin,
+    /// An anonymous account has no role to change.
+    #[error("an anonymous account has no other role")]
+    AnonymousAccount,
+    /// The token still says admin, the account no longer does.
+    #[error("the account is no longer an admin")]
+    NoLongerAdmin,
+    /// There is no such account.
+    #[error("no such account")]
+    UserUnknown,
+    /// The caller has no such live session.
+    #[error("no such session")]
+    SessionUnknown,
+    /// The store is busy; the call may be repeated.
+    #[error("the accounts are busy")]
+    Busy,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Hashing, sealing or signing failed.
+    #[error("the cryptography failed")]
+    Crypto(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A failure of the store.
+    pub(crate) fn store(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Store(source.into())
+    }
+
+    /// A failure of hashing, sealing or signing.
+    pub(crate) fn crypto(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Crypto(source.into())
+    }
+
+    /// The kind, and the reason that programs read.
+    pub fn kind(&self) -> (Kind, &'static str) {
+        match self {
+            Self::EmailTaken => (Kind::Exists, "EMAIL_TAKEN"),
+            Self::InvalidCredentials => (Kind::Unauthenticated, "INVALID_CREDENTIALS"),
+            Self::InvalidRefreshToken => (Kind::Unauthenticated, "INVALID_REFRESH_TOKEN"),
+            Self::RefreshTokenReused => (Kind::Unauthenticated, "REFRESH_TOKEN_REUSED"),
+            Self::SessionEnded => (Kind::Unauthenticated, "SESSION_ENDED"),
+            Self::WrongPassword => (Kind::Denied, "WRONG_PASSWORD"),
+            Self::LastAdmin => (Kind::Precondition, "LAST_ADMIN"),
+            Self::AnonymousAccount => (Kind::Precondition, "ANONYMOUS_ACCOUNT"),
+            Self::NoLongerAdmin => (Kind::Denied, "ROLE_TOO_LOW"),
+            Self::UserUnknown | Self::SessionUnknown => (Kind::NotFound, "NOT_FOUND"),
+            Self::Busy => (Kind::Unavailable, "STORE_BUSY"),
+            Self::Store(_) | Self::Crypto(_) => (Kind::Internal, "INTERNAL"),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            (Kind::Internal, _) => Fault::internal(&error),
+            (Kind::Unavailable, reason) => Fault::new(Kind::Unavailable, reason, error.to_string())
+                .retry_after(Duration::from_secs(1)),
+            (kind, reason) => Fault::new(kind, reason, error.to_string()),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        Fault::from(error).into()
+    }
+}

@@ -1,0 +1,59 @@
+//! Making the first admin: whoever can write the database may name one; no call over the network can.
+
+use std::path::{Path, PathBuf};
+
+use atelier_kit::identity::Role;
+use atelier_kit::sqlite::OpenError;
+
+use crate::error::Error;
+use crate::store::{self, SqliteUserStore};
+use crate::{DATABASE, email};
+
+/// What [`grant_admin`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The account's e-mail, as it is kept.
+    pub email: String,
+    /// The role it had; [`Role::Admin`] when nothing had to change.
+    pub before: Role,
+}
+
+/// Why nobody was made an admin.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// The folder has no database: the service has never run there.
+    #[error("there is no accounts database at {}; start the users service once, and register the account", .0.display())]
+    NoDatabase(PathBuf),
+    /// The e-mail cannot be one.
+    #[error("the e-mail {0}")]
+    Email(&'static str),
+    /// Nobody has registered with this e-mail.
+    #[error("no account has the e-mail {0}; register it first")]
+    Unknown(String),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database cannot be written.
+    #[error("the account could not be changed: {0}")]
+    Store(#[from] Error),
+}
+
+/// Makes the account of an e-mail an admin, in the database of the users service whose folder is `data`. The service
+/// may be running: its tokens carry the new role from their next refresh on.
+pub async fn grant_admin(data: &Path, email: &str) -> Result<Granted, GrantError> {
+    let email = email::normalise(email).map_err(GrantError::Email)?;
+    let path = data.join(DATABASE);
+    // Opening would make an empty one, and then deny that the account exists.
+    if !path.is_file() {
+        return Err(GrantError::NoDatabase(path));
+    }
+    let database = store::open(&path).await?;
+    let before = SqliteUserStore::new(database.clone())
+        .grant(&email, atelier_kit::moment::now())
+        .await;
+    database.close().await;
+    match before? {
+        Some(before) => Ok(Granted { email, before }),
+        None => Err(GrantError::Unknown(email)),
+    }
+}

@@ -1,0 +1,153 @@
+//! Passwords by argon2id on threads of their own, as many at once as there are cores; it knows no account.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use async_trait::async_trait;
+use atelier_kit::secret::random;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::error::Error;
+use crate::ports::Passwords;
+
+/// What OWASP's password storage sheet asks of argon2id at the least: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// argon2id with 19 MiB, t = 2, p = 1.
+pub struct Argon2Passwords {
+    argon2: Argon2<'static>,
+    /// As many as cores: each takes a core and 19 MiB, so more at once would only take longer together.
+    places: Arc<Semaphore>,
+    /// What the password of an unknown account is compared with: the same parameters, and no password fits it.
+    nobody: Arc<str>,
+}
+
+impl Argon2Passwords {
+    /// One place for each core.
+    pub fn new() -> Result<Self, Error> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::crypto)?;
+        let part = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes);
+        let salt = part(&random::<16>().map_err(Error::crypto)?);
+        let hash = part(&random::<32>().map_err(Error::crypto)?);
+        let nobody =
+            format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}").into();
+        let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            places: Arc::new(Semaphore::new(cores)),
+            nobody,
+        })
+    }
+
+    /// Runs slow work in its turn, off the threads that serve calls.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2<'static>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = self
+            .places
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(Error::crypto)?;
+        let argon2 = self.argon2.clone();
+        tokio::task::spawn_blocking(move || {
+            // Held by the work itself: a caller who went away does not make room before the work has ended.
+            let _place = place;
+            work(&argon2)
+        })
+        .await
+        .map_err(Error::crypto)?
+    }
+}
+
+#[async_trait]
+impl Passwords for Argon2Passwords {
+    async fn hash(&self, password: SecretString) -> Result<String, Error> {
+        self.run(move |argon2| {
+            let hash: PasswordHash = argon2
+                .hash_password(password.expose_secret().as_bytes())
+                .map_err(Error::crypto)?;
+            Ok(hash.to_string())
+        })
+        .await
+    }
+
+    async fn verify(&self, password: SecretString, kept: Option<String>) -> Result<bool, Error> {
+        let exists = kept.is_some();
+        let kept = kept.unwrap_or_else(|| self.nobody.to_string());
+        self.run(move |argon2| {
+            let kept = PasswordHash::new(&kept).map_err(Error::crypto)?;
+            match argon2.verify_password(password.expose_secret().as_bytes(), &kept) {
+                Ok(()) => Ok(exists),
+                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+                Err(error) => Err(Error::crypto(error)),
+            }
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_fits_its_own_hash_alone() {
+        let passwords = Argon2Passwords::new().unwrap();
+        let kept = passwords.hash("correct horse".into()).await.unwrap();
+        assert!(
+            kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{kept}"
+        );
+        assert!(
+            passwords
+                .verify("correct horse".into(), Some(kept.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("correct horsf".into(), Some(kept.clone()))
+                .await
+                .unwrap()
+        );
+        assert_ne!(passwords.hash("correct horse".into()).await.unwrap(), kept);
+        assert!(
+            passwords
+                .verify("x".into(), Some("not a hash".into()))
+                .await
+                .is_err()
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_costs_what_somebody_costs() {
+        let passwords = Argon2Passwords::new().unwrap();
+        let kept = passwords.hash("correct horse".into()).await.unwrap();
+        // The quickest of several, so that a busy machine does not decide.
+        let mut quickest = [std::time::Duration::MAX; 2];
+        for _ in 0..5 {
+            for (at, kept) in [Some(kept.clone()), None].into_iter().enumerate() {
+                let begun = Instant::now();
+                assert!(!passwords.verify("wrong".into(), kept).await.unwrap());
+                quickest[at] = quickest[at].min(begun.elapsed());
+            }
+        }
+        let [somebody, nobody] = quickest;
+        assert!(
+            nobody * 3 > somebody && somebody * 3 > nobody,
+            "{somebody:?} and {nobody:?}"
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! Ways to hash a password.
+
+mod argon2;
+
+pub use argon2::Argon2Passwords;

@@ -1,0 +1,115 @@
+//! Rows that more than one adapter reads or writes; all of it within a transaction that the caller holds.
+
+use atelier_kit::identity::Role;
+use atelier_kit::moment::Micros;
+use atelier_kit::sqlite::Writer;
+
+use super::failed;
+use crate::error::Error;
+use crate::sessions::Opening;
+use crate::users::User;
+
+/// A row of `users`, without its password.
+#[derive(sqlx::FromRow)]
+pub(super) struct UserRow {
+    id: String,
+    email: Option<String>,
+    display_name: String,
+    role: String,
+    create_time: Micros,
+    update_time: Micros,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = Error;
+
+    fn try_from(row: UserRow) -> Result<Self, Error> {
+        let role = Role::of(&row.role).ok_or_else(|| {
+            Error::store(format!("an account has the unknown role {:?}", row.role))
+        })?;
+        Ok(User {
+            id: row.id,
+            email: row.email,
+            display_name: row.display_name,
+            role,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}
+
+/// The account of an id.
+pub(super) async fn user(writer: &mut Writer, id: &str) -> Result<Option<User>, Error> {
+    let row: Option<UserRow> = sqlx::query_as(
+        "SELECT id, email, display_name, role, create_time, update_time FROM users WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(writer)
+    .await
+    .map_err(failed)?;
+    row.map(User::try_from).transpose()
+}
+
+/// Adds a session and its first refresh token.
+pub(super) async fn insert_session(
+    writer: &mut Writer,
+    user_id: &str,
+    opening: &Opening,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO sessions (id, user_id, user_agent, create_time, last_use_time, expire_time) \
+         VALUES ($1, $2, $3, $4, $4, $5)",
+    )
+    .bind(&opening.session_id)
+    .bind(user_id)
+    .bind(&opening.user_agent)
+    .bind(opening.now)
+    .bind(opening.expire_time)
+    .execute(&mut *writer)
+    .await
+    .map_err(failed)?;
+    sqlx::query(
+        "INSERT INTO refresh_tokens (token_hash, session_id, create_time, expire_time) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(&opening.token.0[..])
+    .bind(&opening.session_id)
+    .bind(opening.now)
+    .bind(opening.expire_time)
+    .execute(writer)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// Ends one live session of an account, or with `others` all but that one; erases their sealed pairs. Returns how
+/// many ended.
+pub(super) async fn revoke_sessions(
+    writer: &mut Writer,
+    user_id: &str,
+    session_id: &str,
+    others: bool,
+    now: Micros,
+) -> Result<u64, Error> {
+    sqlx::query(
+        "UPDATE refresh_tokens SET successor = NULL WHERE successor IS NOT NULL AND session_id IN \
+         (SELECT id FROM sessions WHERE user_id = $1 AND (id = $2) <> $3)",
+    )
+    .bind(user_id)
+    .bind(session_id)
+    .bind(others)
+    .execute(&mut *writer)
+    .await
+    .map_err(failed)?;
+    let done = sqlx::query(
+        "UPDATE sessions SET revoke_time = $4 \
+         WHERE user_id = $1 AND (id = $2) <> $3 AND revoke_time IS NULL AND expire_time > $4",
+    )
+    .bind(user_id)
+    .bind(session_id)
+    .bind(others)
+    .bind(now)
+    .execute(writer)
+    .await
+    .map_err(failed)?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,316 @@
+//! Sessions and their refresh tokens in SQLite.
+
+use async_trait::async_trait;
+use atelier_kit::moment::Micros;
+use atelier_kit::sqlite::{Database, Writer};
+use sqlx::{Sqlite, Transaction};
+
+use super::failed;
+use super::rows::{self, UserRow};
+use crate::error::Error;
+use crate::ports::{Credentials, Cursor, Family, SessionStore};
+use crate::sessions::{FamilyState, Opening, Presented, Rotation, Session};
+use crate::tokens::TokenHash;
+use crate::users::User;
+
+/// How many expired rows one sweep deletes of a kind, so that it never holds the write lock for long.
+const SWEEP_ROWS: i64 = 1_000;
+
+/// The sessions of one database.
+pub(crate) struct SqliteSessionStore {
+    database: Database,
+}
+
+impl SqliteSessionStore {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    id: String,
+    user_agent: String,
+    create_time: Micros,
+    last_use_time: Micros,
+    expire_time: Micros,
+}
+
+#[derive(sqlx::FromRow)]
+struct FamilyRow {
+    user_id: String,
+    session_id: String,
+    revoke_time: Option<Micros>,
+    expire_time: Micros,
+    grace_until: Option<Micros>,
+    successor: Option<Vec<u8>>,
+}
+
+#[async_trait]
+impl SessionStore for SqliteSessionStore {
+    async fn insert(&self, verified: &Credentials, opening: &Opening) -> Result<User, Error> {
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        // Verifying took its time: a password that was changed meanwhile signs nobody in.
+        let still: Option<(i64,)> =
+            sqlx::query_as("SELECT 1 FROM users WHERE id = $1 AND password_hash = $2")
+                .bind(&verified.user_id)
+                .bind(&verified.password_hash)
+                .fetch_optional(&mut *writer)
+                .await
+                .map_err(failed)?;
+        if still.is_none() {
+            return Err(Error::InvalidCredentials);
+        }
+        let user = rows::user(&mut writer, &verified.user_id)
+            .await?
+            .ok_or(Error::InvalidCredentials)?;
+        rows::insert_session(&mut writer, &user.id, opening).await?;
+        writer.commit().await.map_err(failed)?;
+        Ok(user)
+    }
+
+    async fn holder(
+        &self,
+        session_id: &str,
+        user_id: &str,
+        now: Micros,
+    ) -> Result<Option<User>, Error> {
+        let row: Option<UserRow> = sqlx::query_as(
+            "SELECT u.id, u.email, u.display_name, u.role, u.create_time, u.update_time \
+             FROM sessions s JOIN users u ON u.id = s.user_id \
+             WHERE s.id = $1 AND s.user_id = $2 AND s.revoke_time IS NULL AND s.expire_time > $3",
+        )
+        .bind(session_id)
+        .bind(user_id)
+        .bind(now)
+        .fetch_optional(self.database.read())
+        .await
+        .map_err(failed)?;
+        row.map(User::try_from).transpose()
+    }
+
+    async fn list(
+        &self,
+        user_id: &str,
+        now: Micros,
+        after: Option<Cursor>,
+        rows: i64,
+    ) -> Result<Vec<Session>, Error> {
+        let (time, id) = after.unwrap_or((Micros::MAX, String::new()));
+        let found: Vec<SessionRow> = sqlx::query_as(
+            "SELECT id, user_agent, create_time, last_use_time, expire_time FROM sessions \
+             WHERE user_id = $1 AND revoke_time IS NULL AND expire_time > $2 AND (create_time, id) < ($3, $4) \
+             ORDER BY create_time DESC, id DESC LIMIT $5",
+        )
+        .bind(user_id)
+        .bind(now)
+        .bind(time)
+        .bind(id)
+        .bind(rows)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(failed)?;
+        Ok(found
+            .into_iter()
+            .map(|row| Session {
+                id: row.id,
+                user_agent: row.user_agent,
+                create_time: row.create_time,
+                last_use_time: row.last_use_time,
+                expire_time: row.expire_time,
+            })
+            .collect())
+    }
+
+    async fn revoke(&self, user_id: &str, session_id: &str, now: Micros) -> Result<bool, Error> {
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        let revoked = rows::revoke_sessions(&mut writer, user_id, session_id, false, now).await?;
+        writer.commit().await.map_err(failed)?;
+        Ok(revoked > 0)
+    }
+
+    async fn family(&self, presented: &TokenHash) -> Result<Option<Box<dyn Family>>, Error> {
+        // Asked of a reader first: guessing tokens must not take the write lock from everybody else.
+        let known: Option<(i64,)> =
+            sqlx::query_as("SELECT 1 FROM refresh_tokens WHERE token_hash = $1")
+                .bind(&presented.0[..])
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(failed)?;
+        if known.is_none() {
+            return Ok(None);
+        }
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        let row: Option<FamilyRow> = sqlx::query_as(
+            "SELECT s.user_id, s.id AS session_id, s.revoke_time, s.expire_time, t.grace_until, t.successor \
+             FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1",
+        )
+        .bind(&presented.0[..])
+        .fetch_optional(&mut *writer)
+        .await
+        .map_err(failed)?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let Some(user) = rows::user(&mut writer, &row.user_id).await? else {
+            return Ok(None);
+        };
+        let state = FamilyState {
+            user,
+            session_id: row.session_id,
+            revoked: row.revoke_time.is_some(),
+            expire_time: row.expire_time,
+            // A token is spent when, and only when, it has a grace.
+            presented: match row.grace_until {
+                None => Presented::Unspent,
+                Some(grace_until) => Presented::Spent {
+                    grace_until,
+                    successor: row.successor,
+                },
+            },
+        };
+        Ok(Some(Box::new(SqliteFamily {
+            writer,
+            presented: *presented,
+            state,
+        })))
+    }
+
+    async fn sweep(&self, now: Micros) -> Result<(), Error> {
+        let (due,): (bool,) = sqlx::query_as(
+            "SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE successor IS NOT NULL AND grace_until <= $1) \
+             OR EXISTS (SELECT 1 FROM refresh_tokens WHERE expire_time <= $1) \
+             OR EXISTS (SELECT 1 FROM sessions WHERE expire_time <= $1)",
+        )
+        .bind(now)
+        .fetch_one(self.database.read())
+        .await
+        .map_err(failed)?;
+        if !due {
+            return Ok(());
+        }
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        sqlx::query(
+            "UPDATE refresh_tokens SET successor = NULL WHERE successor IS NOT NULL AND grace_until <= $1",
+        )
+        .bind(now)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
+        sqlx::query(
+            "DELETE FROM refresh_tokens WHERE token_hash IN \
+             (SELECT token_hash FROM refresh_tokens WHERE expire_time <= $1 LIMIT $2)",
+        )
+        .bind(now)
+        .bind(SWEEP_ROWS)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
+        sqlx::query(
+            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expire_time <= $1 LIMIT $2)",
+        )
+        .bind(now)
+        .bind(SWEEP_ROWS)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
+        writer.commit().await.map_err(failed)
+    }
+}
+
+/// A family, held by the one writing transaction.
+struct SqliteFamily {
+    writer: Transaction<'static, Sqlite>,
+    presented: TokenHash,
+    state: FamilyState,
+}
+
+#[async_trait]
+impl Family for SqliteFamily {
+    fn state(&self) -> &FamilyState {
+        &self.state
+    }
+
+    async fn rotate(mut self: Box<Self>, rotation: Rotation) -> Result<(), Error> {
+        let writer = &mut *self.writer;
+        let spent = sqlx::query(
+            "UPDATE refresh_tokens SET use_time = $2, grace_until = $3, successor = $4 \
+             WHERE token_hash = $1 AND use_time IS NULL",
+        )
+        .bind(&self.presented.0[..])
+        .bind(rotation.now)
+        .bind(rotation.grace_until)
+        .bind(&rotation.sealed)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
+        if spent.rows_affected() != 1 {
+            return Err(Error::store(
+                "a refresh token was spent while its family was held",
+            ));
+        }
+        sqlx::query(
+            "INSERT INTO refresh_tokens (token_hash, session_id, parent_hash, create_time, expire_time) \
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(&rotation.successor.0[..])
+        .bind(&self.state.session_id)
+        .bind(&self.presented.0[..])
+        .bind(rotation.now)
+        .bind(rotation.expire_time)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
+        // The presented token is its parent's successor, and this is its first use.
+        sqlx::query(
+            "UPDATE refresh_tokens SET grace_until = MIN(grace_until, $2) WHERE token_hash = \
+             (SELECT parent_hash FROM refresh_tokens WHERE token_hash = $1)",
+        )
+        .bind(&self.presented.0[..])
+        .bind(rotation.parent_grace_until)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
+        sqlx::query("UPDATE sessions SET last_use_time = $2, expire_time = $3 WHERE id = $1")
+            .bind(&self.state.session_id)
+            .bind(rotation.now)
+            .bind(rotation.expire_time)
+            .execute(&mut *writer)
+            .await
+            .map_err(failed)?;
+        erase_passed(writer, &self.state.session_id, rotation.now).await?;
+        self.writer.commit().await.map_err(failed)
+    }
+
+    async fn revoke(mut self: Box<Self>, now: Micros) -> Result<(), Error> {
+        let writer = &mut *self.writer;
+        rows::revoke_sessions(
+            writer,
+            &self.state.user.id,
+            &self.state.session_id,
+            false,
+            now,
+        )
+        .await?;
+        self.writer.commit().await.map_err(failed)
+    }
+
+    async fn release(mut self: Box<Self>, now: Micros) -> Result<(), Error> {
+        erase_passed(&mut self.writer, &self.state.session_id, now).await?;
+        self.writer.commit().await.map_err(failed)
+    }
+}
+
+/// Erases the sealed pairs of a session whose grace has passed.
+async fn erase_passed(writer: &mut Writer, session_id: &str, now: Micros) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE refresh_tokens SET successor = NULL \
+         WHERE session_id = $1 AND successor IS NOT NULL AND grace_until <= $2",
+    )
+    .bind(session_id)
+    .bind(now)
+    .execute(writer)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}

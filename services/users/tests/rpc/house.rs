@@ -1,0 +1,261 @@
+//! A service under test: a clock that stands until it is moved, passwords that are counted, and a link with the full stack.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use atelier_kit::fault::{Fault, reason_of};
+use atelier_kit::identity::{AccessVerifier, KeySource, ServiceTokens, Verifier};
+use atelier_kit::inbound::Inbound;
+use atelier_kit::link::{Link, Route, pipe};
+use atelier_kit::policy::Policies;
+use atelier_kit::serve::{Listener, Side, serve};
+use atelier_kit::service::{Ending, Foundation};
+use atelier_kit::testing::{foundation, secret};
+use atelier_proto::users::v1 as pb;
+use atelier_users::{Argon2Passwords, Clock, Config, Error, Passwords, build_with};
+use pb::users_service_client::UsersServiceClient;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::sync::RwLock;
+use tonic::{Code, Request, Response, Status};
+
+pub type Client = UsersServiceClient<Link>;
+
+pub struct HandClock(AtomicI64);
+
+impl HandClock {
+    pub fn pass(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Real argon2, counted; `hold` keeps the answers of verifications back.
+pub struct CountedPasswords {
+    inner: Argon2Passwords,
+    pub hashed: AtomicUsize,
+    pub verified: AtomicUsize,
+    pub hold: RwLock<()>,
+}
+
+#[tonic::async_trait]
+impl Passwords for CountedPasswords {
+    async fn hash(&self, password: SecretString) -> Result<String, Error> {
+        self.hashed.fetch_add(1, Ordering::SeqCst);
+        self.inner.hash(password).await
+    }
+
+    async fn verify(&self, password: SecretString, kept: Option<String>) -> Result<bool, Error> {
+        let verdict = self.inner.verify(password, kept).await;
+        self.verified.fetch_add(1, Ordering::SeqCst);
+        let _held = self.hold.read().await;
+        verdict
+    }
+}
+
+/// The keys of the service under test, as the mesh fetches them.
+struct OwnKeys(Link);
+
+#[tonic::async_trait]
+impl KeySource for OwnKeys {
+    async fn fetch(&self) -> Result<String, Fault> {
+        UsersServiceClient::new(self.0.clone())
+            .get_key_set(pb::GetKeySetRequest {})
+            .await
+            .map(|answer| answer.into_inner().jwks_json)
+            .map_err(|status| Fault::internal(&status))
+    }
+}
+
+pub struct House {
+    pub client: Client,
+    pub clock: Arc<HandClock>,
+    pub passwords: Arc<CountedPasswords>,
+    pub foundation: Foundation,
+    close: Option<Ending>,
+    /// Its folder, unless it stands in another's.
+    folder: Option<TempDir>,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut house = Self::at(folder.path(), quiet()).await;
+        house.folder = Some(folder);
+        house
+    }
+
+    pub async fn at(folder: &Path, config: Config) -> Self {
+        let foundation = foundation("users", folder);
+        let clock = Arc::new(HandClock(AtomicI64::new(atelier_kit::moment::now())));
+        let passwords = Arc::new(CountedPasswords {
+            inner: Argon2Passwords::new().unwrap(),
+            hashed: AtomicUsize::new(0),
+            verified: AtomicUsize::new(0),
+            hold: RwLock::new(()),
+        });
+        let mut service = build_with(config, &foundation, clock.clone(), passwords.clone())
+            .await
+            .unwrap();
+        let close = service.close.take();
+        let (near, far) = pipe();
+        let link = Link::new("users", &Route::Memory(near), None).unwrap();
+        let verifier = Verifier::new(
+            AccessVerifier::new(Arc::new(OwnKeys(link.clone()))),
+            Some(ServiceTokens::new(&secret(), "users")),
+            "users",
+        );
+        let policies = Policies::read(atelier_proto::DESCRIPTOR).unwrap();
+        let router = Inbound::new("users", policies, verifier, 1024).guard(service.grpc);
+        let closing = foundation.stop.child_token();
+        tokio::spawn(serve(router, Listener::Memory(far), Side::Inside, closing));
+        Self {
+            client: UsersServiceClient::new(link),
+            clock,
+            passwords,
+            foundation,
+            close,
+            folder: None,
+        }
+    }
+
+    /// Ends it as the mesh does, and returns its folder.
+    pub async fn close(mut self) -> Option<TempDir> {
+        self.foundation.stop.cancel();
+        self.foundation.tasks.close();
+        self.foundation.tasks.wait().await;
+        (self.close.take().unwrap())().await;
+        self.folder.take()
+    }
+
+    pub async fn register(&self, email: &str) -> (pb::User, pb::TokenPair) {
+        let request = pb::RegisterRequest {
+            email: email.into(),
+            password: PASSWORD.into(),
+            display_name: String::new(),
+        };
+        let answer = self
+            .client
+            .clone()
+            .register(request)
+            .await
+            .unwrap()
+            .into_inner();
+        (answer.user.unwrap(), answer.tokens.unwrap())
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Result<pb::LoginResponse, Status> {
+        let request = pb::LoginRequest {
+            email: email.into(),
+            password: password.into(),
+        };
+        self.client
+            .clone()
+            .login(request)
+            .await
+            .map(Response::into_inner)
+    }
+
+    pub async fn anonymous(&self) -> (pb::User, pb::TokenPair) {
+        let request = pb::CreateAnonymousSessionRequest {};
+        let answer = self
+            .client
+            .clone()
+            .create_anonymous_session(request)
+            .await
+            .unwrap()
+            .into_inner();
+        (answer.user.unwrap(), answer.tokens.unwrap())
+    }
+
+    pub async fn refresh(&self, token: &str) -> Result<pb::TokenPair, Status> {
+        let request = pb::RefreshSessionRequest {
+            refresh_token: token.into(),
+        };
+        let answer = self.client.clone().refresh_session(request).await?;
+        Ok(answer.into_inner().tokens.unwrap())
+    }
+
+    pub async fn me(&self, tokens: &pb::TokenPair) -> Result<pb::User, Status> {
+        let answer = self
+            .client
+            .clone()
+            .get_me(by(tokens, pb::GetMeRequest {}))
+            .await?;
+        Ok(answer.into_inner().user.unwrap())
+    }
+
+    pub async fn sessions(&self, tokens: &pb::TokenPair) -> Vec<pb::Session> {
+        let request = by(tokens, pb::ListSessionsRequest::default());
+        self.client
+            .clone()
+            .list_sessions(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .sessions
+    }
+
+    /// A connection of the test's own to the database.
+    pub async fn database(&self) -> sqlx::SqlitePool {
+        let file = self.foundation.data.join("users.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        sqlx::SqlitePool::connect_with(options).await.unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.foundation.stop.cancel();
+    }
+}
+
+pub const PASSWORD: &str = "correct horse";
+
+/// A service whose sweeper does nothing after its first round, so that a test alone decides what is touched.
+pub fn quiet() -> Config {
+    Config {
+        sweep_every: std::time::Duration::from_secs(3600),
+        ..Config::default()
+    }
+}
+
+/// A request with an access token.
+pub fn by<T>(tokens: &pb::TokenPair, message: T) -> Request<T> {
+    bearing(&tokens.access_token, message)
+}
+
+pub fn bearing<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request
+        .metadata_mut()
+        .insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
+}
+
+#[track_caller]
+pub fn refused<T>(answer: Result<T, Status>, code: Code, reason: &str) -> Status {
+    let status = answer.err().expect("the call should have been refused");
+    assert_eq!(
+        (status.code(), reason_of(&status).as_deref()),
+        (code, Some(reason)),
+        "{status:?}"
+    );
+    status
+}
+
+/// Refused, and this field is named: the message tells each field before its rule.
+#[track_caller]
+pub fn bad_field<T>(answer: Result<T, Status>, field: &str) {
+    let status = refused(answer, Code::InvalidArgument, "INVALID_REQUEST");
+    assert!(
+        status.message().contains(&format!("{field}: ")),
+        "{status:?}"
+    );
+}
