@@ -27,6 +27,9 @@ COPY LICENSE NOTICE /usr/share/doc/atelier/
 USER 10001:10001
 WORKDIR /var/lib/atelier
 VOLUME ["/var/lib/atelier"]
-# The edge, and one port for each role where they are split.
-EXPOSE 8080 3000 8000 8001 8002 8005
+# Everybody may reach a container's ports; what they are mapped to is the host's affair.
+ENV ATELIER_HOST=0.0.0.0 \
+    ATELIER_DATA=/var/lib/atelier
+# The edge, the admin port, and one port for each role where they are split.
+EXPOSE 8080 8090 3000 8000 8001 8002 8005
 ENTRYPOINT ["/usr/local/bin/atelier"]

@@ -4,11 +4,12 @@
 default:
     @just --list --unsorted
 
-# make gen/ from proto/, Rust and TypeScript
+# make gen/ from proto/, and .env.example from the settings
 gen:
     npm ci --prefix gen/ts --no-audit --no-fund
     gen/ts/node_modules/.bin/buf generate
     ATELIER_REGENERATE=1 cargo test -p atelier-proto --test codegen
+    ATELIER_REGENERATE=1 cargo test -p atelier --bin atelier env_example
 
 # start everything in one process
 run *ROLES:

@@ -9,21 +9,21 @@ use url::Url;
 pub const CORS_ORIGINS: Setting = Setting::new(
     "ATELIER_CORS_ORIGINS",
     "http://localhost:3000,http://127.0.0.1:3000",
-    "the origins of web pages that may call the edge, divided by commas; `*` is any page; its own is always one",
+    "The origins of web pages that may call the edge, divided by commas; `*` is any page; its own is always one.",
 );
 
 /// What the edge is called from outside.
 pub const PUBLIC_URL: Setting = Setting::new(
     "ATELIER_PUBLIC_URL",
     "http://localhost:8080",
-    "the URL by which browsers reach the edge",
+    "The URL by which callers reach the edge; by default its port on this machine.",
 );
 
 /// How many calls may be under way.
 pub const MAX_CALLS: Setting = Setting::new(
     "ATELIER_EDGE_MAX_CALLS",
     "1000",
-    "how many calls, streams included, the edge forwards at once; one more is UNAVAILABLE",
+    "How many calls, streams included, the edge forwards at once; one more is UNAVAILABLE.",
 );
 
 /// All settings of the edge.
@@ -64,6 +64,14 @@ impl EdgeConfig {
                 .unwrap_or_default(),
             max_calls: usize::try_from(max_calls).unwrap_or(usize::MAX),
         }
+    }
+
+    /// Tells the edge where it really is, once its port is known; pages of that origin are its own.
+    pub fn reached_at(&mut self, url: &Url) {
+        self.origins.add_own(url);
+        url.as_str()
+            .trim_end_matches('/')
+            .clone_into(&mut self.public_url);
     }
 }
 

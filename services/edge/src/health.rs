@@ -69,7 +69,11 @@ async fn ask_on(
         // Watchers are told of changes alone.
         if now != known {
             known = now;
-            tracing::info!(service, status = %now, "health changed");
+            if now == ServingStatus::Serving {
+                tracing::debug!(service, "a service is there");
+            } else {
+                tracing::warn!(service, "a service is away");
+            }
             reporter.set_service_status(service, now).await;
         }
         tokio::select! {

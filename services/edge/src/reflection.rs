@@ -21,6 +21,8 @@ pub(crate) fn routes(descriptor: &'static [u8]) -> Result<Router, StartError> {
             .register_encoded_file_descriptor_set(
                 tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
             )
+            // Without them a client cannot read the details of an error.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .include_reflection_service(false)
     };
     let refused = |error| StartError::other("reflection of the contract", error);

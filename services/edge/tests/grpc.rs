@@ -271,7 +271,6 @@ async fn a_client_that_reads_no_more_holds_nothing_behind_after_its_deadline() {
 }
 
 #[tokio::test]
-#[ignore = "holds once a link gives each stream a small window of a connection's large one"]
 async fn callers_that_read_no_more_do_not_stop_others() {
     let house = House::open().await;
     let mut stalled = Vec::new();

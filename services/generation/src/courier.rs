@@ -34,6 +34,8 @@ pub(crate) async fn rounds(
                 }
             }
             Ok(_) => wait = SHORTEST,
+            // At the end of the process the link is closed before this task is; the next start delivers.
+            Err(_) if stop.is_cancelled() => return,
             Err(why) => {
                 tracing::warn!(error = %why, "usage events wait in the outbox");
                 tokio::select! {

@@ -233,7 +233,8 @@ pub(crate) async fn conclude(
         usage_event: usage_event(engine.role(), record, state, usage),
     };
     write(engine, lease, &end).await?;
-    let paid = if state == State::Failed {
+    // What failed or used nothing costs nothing; it may not even have come to a reservation.
+    let paid = if state == State::Failed || usage == Usage::default() {
         engine.purse().release(&lease.id).await
     } else {
         engine.purse().settle(&lease.id, &usage).await

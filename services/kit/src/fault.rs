@@ -108,9 +108,12 @@ pub struct Violation {
     pub rule: String,
 }
 
-/// An error on its way to the caller.
+/// An error on its way to the caller; small, since every handler's result carries its size.
 #[derive(Debug)]
-pub struct Fault {
+pub struct Fault(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: Kind,
     reason: &'static str,
     message: String,
@@ -122,14 +125,14 @@ pub struct Fault {
 impl Fault {
     /// A fault of a kind with a reason (UPPER_SNAKE_CASE, for programs) and a message (for people).
     pub fn new(kind: Kind, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             kind,
             reason,
             message: message.into(),
             metadata: HashMap::new(),
             violations: Vec::new(),
             retry_after: None,
-        }
+        }))
     }
 
     /// A thing, named by a noun, that is not there or belongs to another.
@@ -151,45 +154,45 @@ impl Fault {
             .collect::<Vec<_>>()
             .join("; ");
         let mut fault = Self::new(Kind::Invalid, "INVALID_REQUEST", message);
-        fault.violations = violations;
+        fault.0.violations = violations;
         fault
     }
 
     /// Adds a key and a value for programs.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.metadata.insert(key.to_owned(), value.into());
+        self.0.metadata.insert(key.to_owned(), value.into());
         self
     }
 
     /// Says when the call may be repeated.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// The kind.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The reason.
     pub fn reason(&self) -> &'static str {
-        self.reason
+        self.0.reason
     }
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.reason, self.message)
+        write!(f, "{}: {}", self.0.reason, self.0.message)
     }
 }
 
 impl std::error::Error for Fault {}
 
 impl From<Fault> for Status {
-    fn from(fault: Fault) -> Self {
+    fn from(Fault(fault): Fault) -> Self {
         let mut details = ErrorDetails::new();
         details.set_error_info(fault.reason, DOMAIN, fault.metadata);
         for violation in fault.violations {

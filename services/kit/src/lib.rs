@@ -8,6 +8,7 @@
 //! | [`identity`] | verifying access tokens and service tokens |
 //! | [`secret`] | the mesh secret and the keys derived from it |
 //! | [`link`] | a peer, in this process or at a URL, behind one type |
+//! | [`outbound`] | what every client of somebody else's API needs |
 //! | [`serve`] | listeners with safe settings, and their bounded end |
 //! | [`fault`] | the one table from error kinds to gRPC codes |
 //! | [`check`] | field rules, reported as `BadRequest` |
@@ -18,7 +19,7 @@
 //! | [`telemetry`] | logs, traces and metrics |
 //! | [`service`] | what the mesh hands a service, and what it gets back |
 //! | [`moment`] | times, as microseconds in tables and timestamps on the wire |
-//! | [`testing`] | a service on an in-memory link, with the full stack, for tests |
+//! | `testing` (a feature) | a service on an in-memory link, with the full stack, for tests |
 
 pub mod call;
 pub mod check;
@@ -29,6 +30,7 @@ pub mod inbound;
 pub mod link;
 pub mod moment;
 pub mod objects;
+pub mod outbound;
 pub mod page;
 pub mod policy;
 pub mod secret;

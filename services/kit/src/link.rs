@@ -127,7 +127,7 @@ impl Link {
         let channel = match route {
             Route::Memory(pipe) => {
                 let pipe = pipe.clone();
-                Endpoint::from_static("http://in-memory").connect_with_connector_lazy(
+                windowed(Endpoint::from_static("http://in-memory")).connect_with_connector_lazy(
                     tower::service_fn(move |_: http::Uri| {
                         let pipe = pipe.clone();
                         async move {
@@ -144,8 +144,7 @@ impl Link {
                 )
             }
             Route::Url(url) => {
-                let mut endpoint = Endpoint::from_shared(url.to_string())
-                    .map_err(wrong)?
+                let mut endpoint = windowed(Endpoint::from_shared(url.to_string()).map_err(wrong)?)
                     .connect_timeout(Duration::from_secs(5))
                     .tcp_nodelay(true)
                     .http2_keep_alive_interval(Duration::from_secs(30))
@@ -238,6 +237,19 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// What a stream may have in flight before its reader reads on.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// HTTP/2's largest window.
+const WHOLE_WINDOW: u32 = (1 << 31) - 1;
+
+/// All calls to a role share one connection. With a window for the whole of it, some callers who read no more would
+/// use it up and stop everybody else; so only each stream is bounded.
+fn windowed(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(WHOLE_WINDOW)
 }
 
 /// A duration as a `grpc-timeout`: at most eight digits.

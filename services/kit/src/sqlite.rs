@@ -1,5 +1,6 @@
 //! The embedded database, opened the one safe way: WAL, one writer that begins at once, readers that never write.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +28,14 @@ pub enum OpenError {
         /// What SQLite said.
         source: sqlx::Error,
     },
+    /// The lock that keeps two starters apart cannot be had.
+    #[error("the lock of {path}: {source}")]
+    Lock {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A migration failed, or the file is of a newer Atelier.
     #[error("the migrations of {path}: {source}")]
     Migrate {
@@ -43,6 +52,8 @@ impl Database {
     /// Two processes may share a file: a writer takes its lock at the beginning of its transaction and waits up
     /// to five seconds for it.
     pub async fn open(path: &Path, migrators: &[&Migrator]) -> Result<Self, OpenError> {
+        // SQLite's migrator takes no lock of its own: of two starters on a new file, one would find half a schema.
+        let _alone = alone(path).await?;
         let open = |source| OpenError::Open {
             path: path.display().to_string(),
             source,
@@ -93,6 +104,24 @@ impl Database {
         self.read.close().await;
         self.write.close().await;
     }
+}
+
+/// Waits until no other starter is opening this file; the lock ends with the value, or with the process.
+async fn alone(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-opening");
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::options().create(true).append(true).open(name)?;
+        file.lock()?;
+        Ok(file)
+    });
+    locked
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        .map_err(|source| OpenError::Lock {
+            path: path.display().to_string(),
+            source,
+        })
 }
 
 /// The connection of a writing transaction, as ports of one transaction hand it around.

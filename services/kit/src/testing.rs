@@ -1,5 +1,8 @@
 //! A service on an in-memory link with the full stack around it, for tests; nothing of it is in the product.
 
+pub mod api;
+pub mod log;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

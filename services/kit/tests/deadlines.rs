@@ -11,7 +11,7 @@ use atelier_kit::call::Call;
 use futures_util::StreamExt as _;
 use probe::*;
 use tokio::sync::Semaphore;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request};
 
 const SHORT: Duration = Duration::from_millis(50);
 /// What a busy machine may add.

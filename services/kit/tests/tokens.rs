@@ -1,9 +1,10 @@
 //! Who is believed: every token that does not hold is refused, and the keys come, fail and come back without a restart.
 
+mod forge;
 mod probe;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,95 +13,11 @@ use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::identity::{Caller, KeySource, Role, ServiceTokens};
 use atelier_kit::secret::MeshSecret;
 use atelier_kit::testing::secret;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
-use aws_lc_rs::{hmac, signature};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use forge::*;
 use probe::*;
 use serde_json::{Value, json};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
-
-/// A key with which tests sign whatever they like.
-struct Forge {
-    pair: KeyPair,
-}
-
-fn forge() -> &'static Forge {
-    static FORGE: OnceLock<Forge> = OnceLock::new();
-    FORGE.get_or_init(|| Forge {
-        pair: KeyPair::generate(KeySize::Rsa2048).unwrap(),
-    })
-}
-
-fn part(value: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(value.to_string())
-}
-
-impl Forge {
-    fn jwks(&self) -> Value {
-        let public = self.pair.public_key();
-        let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        json!({"keys": [{
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one",
-            "n": number(public.modulus().big_endian_without_leading_zero()),
-            "e": number(public.exponent().big_endian_without_leading_zero()),
-        }]})
-    }
-
-    fn sign(&self, header: &Value, claims: &Value) -> String {
-        let text = format!("{}.{}", part(header), part(claims));
-        let mut made = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                text.as_bytes(),
-                &mut made,
-            )
-            .unwrap();
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(made))
-    }
-
-    /// The public key as PEM: the text that a confused verifier would take as an HMAC secret.
-    fn public_pem(&self) -> String {
-        let der = signature::RsaKeyPair::public_key(&self.pair).as_ref();
-        format!(
-            "-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----\n",
-            STANDARD.encode(der)
-        )
-    }
-}
-
-fn hs256(secret: &[u8], header: &Value, claims: &Value) -> String {
-    let text = format!("{}.{}", part(header), part(claims));
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
-    format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag))
-}
-
-fn header() -> Value {
-    json!({"alg": "RS256", "typ": "at+jwt", "kid": "one"})
-}
-
-fn claims() -> Value {
-    let now = jsonwebtoken::get_current_timestamp();
-    json!({
-        "iss": "atelier", "aud": "atelier", "sub": "ana", "sid": "s1", "role": "user", "jti": "j1",
-        "iat": now, "exp": now + 900,
-    })
-}
-
-/// A value with one field changed, or taken out by `null`.
-fn with(mut value: Value, field: &str, to: Value) -> Value {
-    if to.is_null() {
-        value.as_object_mut().unwrap().remove(field);
-    } else {
-        value[field] = to;
-    }
-    value
-}
 
 /// A key source that counts and can fail.
 struct Keys {

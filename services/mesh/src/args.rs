@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use atelier_kit::config::Settings;
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 
 use crate::config;
 use crate::roster;
@@ -13,7 +14,7 @@ use crate::roster;
 /// Without a command, starts the roles that are named; all of them when none is. Settings are read from ATELIER_…
 /// variables: `.env.example` lists them all.
 #[derive(Debug, Parser)]
-#[command(name = "atelier", version, args_conflicts_with_subcommands = true, after_help = AFTER)]
+#[command(name = "atelier", version, subcommand_precedence_over_arg = true, after_help = AFTER)]
 pub struct Args {
     /// The roles to run in this process; all when none is named
     #[arg(value_name = "ROLE", value_parser = roster::names())]
@@ -117,6 +118,18 @@ fn size(text: &str) -> Result<(i32, i32), String> {
 }
 
 impl Args {
+    /// Reads the command line; what is wrong with it is told, with exit code 2.
+    pub fn read() -> Self {
+        let args = Self::parse();
+        if args.command.is_some() && !args.roles.is_empty() {
+            let conflict = "roles cannot be named together with a command";
+            Self::command()
+                .error(ErrorKind::ArgumentConflict, conflict)
+                .exit();
+        }
+        args
+    }
+
     /// The settings: the environment's, with the flags on top.
     pub fn settings(&self, environment: impl Iterator<Item = (String, String)>) -> Settings {
         let flags = [
@@ -146,7 +159,6 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {
@@ -159,5 +171,17 @@ mod tests {
     fn roles_are_those_of_the_roster() {
         assert!(Args::try_parse_from(["atelier", "users", "tts"]).is_ok());
         assert!(Args::try_parse_from(["atelier", "billing"]).is_err());
+    }
+
+    #[test]
+    fn flags_may_stand_before_a_command_and_after_it() {
+        for line in [
+            ["atelier", "--port", "1", "demo"],
+            ["atelier", "demo", "--port", "1"],
+        ] {
+            let args = Args::try_parse_from(line).unwrap();
+            assert_eq!(args.place.port, Some(1));
+            assert!(matches!(args.command, Some(Command::Demo(_))));
+        }
     }
 }

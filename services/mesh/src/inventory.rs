@@ -45,10 +45,7 @@ pub fn note(line: &str) {
 
 /// One line of why, and the exit code that goes with it.
 pub fn failure(error: &anyhow::Error) -> ExitCode {
-    let line: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let mut line = line;
-    line.dedup();
-    eprintln!("atelier: {}", line.join(": "));
+    eprintln!("atelier: {}", reasons(error));
     let wrong = error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || matches!(
@@ -60,5 +57,44 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
         ExitCode::from(WRONG_SETTING)
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// An error and its causes on one line. What an error tells of its own cause is not told again, and a refused call
+/// tells its message alone: its code and its details are for programs.
+fn reasons(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = match cause.downcast_ref::<tonic::Status>() {
+            Some(status) if !status.message().is_empty() => status.message().to_owned(),
+            _ => cause.to_string(),
+        };
+        if line.is_empty() {
+            line = text;
+        } else if !line.ends_with(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::other("the disk is full");
+        let error = anyhow::Error::new(StartError::other("the database", cause));
+        let told = reasons(&error.context("the role users"));
+        assert_eq!(told, "the role users: the database: the disk is full");
+    }
+
+    #[test]
+    fn a_refused_call_tells_its_message() {
+        let refused: Result<(), _> = Err(tonic::Status::invalid_argument("size: too large"));
+        let error = refused.context("no picture").unwrap_err();
+        assert_eq!(reasons(&error), "no picture: size: too large");
     }
 }

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 mod admin;
 mod args;
 mod config;
@@ -21,7 +19,7 @@ use args::{Args, Command};
 use atelier_kit::telemetry::Telemetry;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::read();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return inventory::failure(&error.into()),

@@ -13,7 +13,7 @@ use atelier_kit::inbound::Inbound;
 use atelier_kit::link::{Links, Route};
 use atelier_kit::page::Pages;
 use atelier_kit::policy::Policies;
-use atelier_kit::secret::MeshSecret;
+use atelier_kit::secret::{MeshSecret, SecretError};
 use atelier_kit::serve::{Listener, Side, bind, serve};
 use atelier_kit::service::{Adapter, Ending, Foundation, StartError};
 use axum::Router;
@@ -176,7 +176,8 @@ impl Mesh {
             mesh.closes.extend(service.close);
         }
 
-        if let (Some(socket), Some(edge)) = (edge_socket, config.edge.take()) {
+        if let (Some(socket), Some(mut edge)) = (edge_socket, config.edge.take()) {
+            edge.reached_at(&public_url);
             let address = format!("http://{}", socket.local_addr()?);
             let adapters = mesh.open_edge(edge, socket, &config, ground)?;
             mesh.inventory.push(Entry {
@@ -302,7 +303,11 @@ fn prepare(config: &Config) -> anyhow::Result<MeshSecret> {
         std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700))
             .with_context(|| format!("the data folder {}", data.display()))?;
     }
-    Ok(config.secret()?)
+    // A setting that is too short was refused before, so this one is in the folder.
+    config.secret().map_err(|error| match error {
+        SecretError::TooShort => anyhow::anyhow!("the secret in {}: {error}", data.display()),
+        other => other.into(),
+    })
 }
 
 /// The edge's address as callers see it. A setting that was left at its default follows the port.

@@ -162,7 +162,10 @@ impl TextImageService for Rpcs {
         let style = if request.style.is_empty() {
             Some(Style::ALL[0])
         } else {
-            Style::from_id(&request.style)
+            // Other spellings of a style are understood by the painter; the contract has one.
+            Style::ALL
+                .into_iter()
+                .find(|style| style.id() == request.style)
         };
         check.that(
             style.is_some(),

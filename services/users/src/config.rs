@@ -8,7 +8,7 @@ use atelier_kit::config::{Setting, Settings};
 pub const REFRESH_GRACE_SECONDS: Setting = Setting::new(
     "ATELIER_REFRESH_GRACE_SECONDS",
     "60",
-    "how long after its exchange a refresh token may be presented again and gets the identical pair, 0 to 600",
+    "How many seconds after its exchange a refresh token may be presented again and gets the identical pair: 0 to 600.",
 );
 
 /// All settings of the service.

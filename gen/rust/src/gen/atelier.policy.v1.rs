@@ -38,7 +38,8 @@ pub enum Access {
     Moderator = 4,
     /// An account with the role ADMIN.
     Admin = 5,
-    /// Another service of the mesh, by its service token. Never through the edge.
+    /// Another service of the mesh, by its service token. Never through the edge, which answers PERMISSION_DENIED
+    /// (`INTERNAL_ONLY`) whoever calls.
     Internal = 6,
 }
 impl Access {

@@ -163,7 +163,8 @@ pub struct CancelGenerationRequest {
 /// The answer of CancelGeneration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelGenerationResponse {
-    /// Where the generation stood when the cancel was recorded.
+    /// Where the generation stood when the cancel was recorded, as its record has it: QUEUED may have been RUNNING for
+    /// up to a second.
     #[prost(enumeration = "super::super::generation::v1::State", tag = "1")]
     pub state: i32,
 }

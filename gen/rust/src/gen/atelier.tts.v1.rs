@@ -2,7 +2,7 @@
 /// A voice that can speak.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Voice {
-    /// The id to ask for, as in `en-us-kal`.
+    /// The id to ask for, as in `kal`.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
     /// A name for people.
@@ -154,7 +154,8 @@ pub struct CancelGenerationRequest {
 /// The answer of CancelGeneration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelGenerationResponse {
-    /// Where the generation stood when the cancel was recorded.
+    /// Where the generation stood when the cancel was recorded, as its record has it: QUEUED may have been RUNNING for
+    /// up to a second.
     #[prost(enumeration = "super::super::generation::v1::State", tag = "1")]
     pub state: i32,
 }

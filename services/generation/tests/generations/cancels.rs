@@ -38,6 +38,11 @@ async fn a_cancel_stops_the_provider_at_once_and_keeps_what_was_told() {
         (State::Cancelled, "half of ")
     );
     assert_eq!(process.piece(&id).await.text, "half of ");
+    assert_eq!(
+        process.book.of(&id),
+        ["reserve", "release"],
+        "it has told of no usage"
+    );
 }
 
 #[tokio::test]
@@ -210,6 +215,7 @@ async fn a_stopping_process_ends_what_runs_and_what_waits_as_interrupted_and_sta
         );
     }
     assert_eq!(process.piece(&working).await.text, "half");
+    assert_eq!(process.book.of(&working), ["reserve", "release"]);
     assert_eq!(process.puppets.began(), [working]);
     let refused = process
         .engine

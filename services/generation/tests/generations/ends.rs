@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use atelier_generation::Record as _;
+use atelier_generation::{Journal as _, Record as _};
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{Snapshot, State};
 
+use crate::fences::end_of;
 use crate::puppet::Act;
 use crate::stage::{Plan, Process, assert_whole, collect, database, file, fold, next, piece, text};
 
@@ -43,7 +44,7 @@ async fn a_provider_that_panics_fails_its_generation_as_internal_and_gives_its_t
     let (next, stream) = process.begin().await;
     process.puppets.finish(&next);
     collect(stream).await;
-    assert_eq!(process.engine.under_way(), 0);
+    process.idle().await;
 }
 
 #[tokio::test]
@@ -64,7 +65,7 @@ async fn rows_that_panic_at_the_end_leave_a_generation_that_is_taken_over() {
         matches!(&events.last().unwrap().event, Some(Event::Failed(failed)) if failed.reason == "INTERRUPTED")
     );
     assert_eq!(process.piece(&id).await.ends, 1);
-    assert_eq!(process.engine.under_way(), 0);
+    process.idle().await;
 }
 
 #[tokio::test]
@@ -164,10 +165,6 @@ async fn what_a_provider_tells_after_its_end_is_not_heard() {
 async fn a_record_that_ends_while_the_journal_lacks_it_ends_its_watchers_too() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(&file(&folder), Plan::default()).await;
-    let (id, mut stream) = process.begin().await;
-    process.puppets.say(&id, "words");
-    next(&mut stream, 3).await;
-    // As after a takeover by a process whose journal was away: the record ends, and no journal says so.
     let other = Process::start(
         &file(&folder),
         Plan {
@@ -176,27 +173,51 @@ async fn a_record_that_ends_while_the_journal_lacks_it_ends_its_watchers_too() {
         },
     )
     .await;
-    let record = process.find(&id).await;
-    let claimed = other
-        .record
-        .claim(&record.lease(), record.heartbeat)
-        .await
-        .unwrap()
-        .unwrap();
-    let end = crate::fences::end_of(&claimed, "words");
-    other.record.finish(&claimed.lease(), &end).await.unwrap();
-    let rest = collect(stream).await;
-    assert!(
-        matches!(rest.last().unwrap().event, Some(Event::Cancelled(_))),
-        "{rest:?}"
-    );
-    assert_eq!(text(&rest), "words");
-    assert_eq!(
-        process.engine.under_way(),
-        0,
-        "its owner noticed and stopped"
-    );
-    assert!(process.puppets.is_dropped(&id));
+    for journalled in [false, true] {
+        let (id, mut stream) = process.begin().await;
+        process.puppets.say(&id, "words");
+        next(&mut stream, 3).await;
+        // A takeover by a process whose journal is away, or goes away before the end: the record alone says so.
+        let claimed = loop {
+            let record = process.find(&id).await;
+            if let Some(claimed) = other
+                .record
+                .claim(&record.lease(), record.heartbeat)
+                .await
+                .unwrap()
+            {
+                break claimed;
+            }
+        };
+        if journalled {
+            process.journal.open(&claimed.lease()).await.unwrap();
+        }
+        other
+            .record
+            .finish(&claimed.lease(), &end_of(&claimed, "words"))
+            .await
+            .unwrap();
+        let ended = std::time::Instant::now();
+        let rest = collect(stream).await;
+        assert!(
+            matches!(rest.last().unwrap().event, Some(Event::Cancelled(_))),
+            "{rest:?}"
+        );
+        assert_eq!(text(&rest), "words");
+        if !journalled {
+            // The owner learns at its next checkpoint and says so; nobody waits for the silence to be noticed.
+            assert!(
+                ended.elapsed() < Duration::from_millis(1700),
+                "{:?}",
+                ended.elapsed()
+            );
+        }
+        process.idle().await;
+        assert!(
+            process.puppets.is_dropped(&id),
+            "its owner noticed and stopped"
+        );
+    }
 }
 
 #[tokio::test]

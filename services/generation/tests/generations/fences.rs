@@ -184,7 +184,7 @@ async fn an_owner_paused_past_its_lease_is_succeeded_by_a_higher_epoch_that_begi
 {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(MemoryJournal::default());
-    // The owner's heart beats every 1.5 s at most, and the other takes it for dead after 0.4 s: as if it were paused.
+    // The owner's heart beats every 0.9 s, and the other takes it for dead after 0.4 s: as if it were paused.
     let owner = Plan {
         journal: Some(journal.clone()),
         background: false,
@@ -221,10 +221,7 @@ async fn an_owner_paused_past_its_lease_is_succeeded_by_a_higher_epoch_that_begi
             .all(|event| event.sequence < 2 << 32 || event.sequence >= snapshot.sequence)
     );
     assert!(!text(&events).contains("stale"));
-    atelier_kit::testing::eventually("the old owner stops", || async {
-        owner.engine.under_way() == 0
-    })
-    .await;
+    owner.idle().await;
     let after = owner.find(&id).await;
     assert_eq!(
         (after.epoch, after.sequence, after.snapshot),
@@ -238,13 +235,13 @@ async fn an_owner_paused_past_its_lease_is_succeeded_by_a_higher_epoch_that_begi
 async fn an_owner_that_lives_is_not_taken_over_however_short_the_lease() {
     let folder = tempfile::tempdir().unwrap();
     let plan = || Plan {
-        lease: Duration::from_millis(1200),
+        lease: Duration::from_millis(800),
         ..Plan::default()
     };
     let owner = Process::start(&file(&folder), plan()).await;
     let _other = Process::start(&file(&folder), plan()).await;
     let (id, stream) = owner.begin().await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     owner.puppets.say(&id, "alive");
     owner.puppets.finish(&id);
     let events = collect(stream).await;

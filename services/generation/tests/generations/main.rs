@@ -7,6 +7,7 @@ mod fences;
 mod journals;
 mod outboxes;
 mod puppet;
+mod reading;
 mod requests;
 mod stage;
 mod streams;

@@ -8,7 +8,7 @@ use atelier_kit::testing::eventually;
 use atelier_proto::analytics::v1::Outcome;
 
 use crate::puppet::Act;
-use crate::stage::{Plan, Process, collect, file};
+use crate::stage::{Plan, Process, collect, emptied, file};
 
 async fn waiting(process: &Process) -> usize {
     process.record.pending(1000).await.unwrap().len()
@@ -28,9 +28,10 @@ async fn a_courier_that_was_down_brings_every_event_once_when_it_is_back() {
         ids.push(id);
     }
     assert_eq!(waiting(&process).await, 150);
+    assert_eq!(process.book.of(&ids[0]), ["reserve", "settle 1"]);
     assert!(process.van.counts().is_empty());
     process.van.down.store(false, Ordering::SeqCst);
-    eventually("all are counted", || async { waiting(&process).await == 0 }).await;
+    emptied(&process.record).await;
     let counts = process.van.counts();
     assert_eq!(counts.len(), 150);
     assert!(ids.iter().all(|id| counts[id] == 1), "{counts:?}");
@@ -73,10 +74,7 @@ async fn events_wait_across_a_restart() {
         after.van.counts().get(&id) == Some(&1)
     })
     .await;
-    eventually("it waits no longer", || async {
-        waiting(&after).await == 0
-    })
-    .await;
+    emptied(&after.record).await;
     assert_eq!(
         after.van.counted.lock().unwrap()[0].outcome(),
         Outcome::Failed
@@ -97,10 +95,7 @@ async fn an_event_that_can_never_be_counted_does_not_keep_the_others_from_it() {
     }
     process.van.invalid.lock().unwrap().insert(ids[1].clone());
     process.van.down.store(false, Ordering::SeqCst);
-    eventually("the outbox is empty", || async {
-        waiting(&process).await == 0
-    })
-    .await;
+    emptied(&process.record).await;
     let counts = process.van.counts();
     assert_eq!(counts.len(), 4);
     assert!(!counts.contains_key(&ids[1]));

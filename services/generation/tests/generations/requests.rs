@@ -40,7 +40,7 @@ async fn fifty_starts_at_once_with_one_request_id_make_one_generation_and_identi
     }
     assert_whole(&streams[0]);
     assert!(streams.iter().all(|stream| *stream == streams[0]));
-    assert_eq!(process.puppets.began(), [id.clone()]);
+    assert_eq!(process.puppets.began(), std::slice::from_ref(&id));
     let pieces = process.pieces().await;
     assert_eq!(pieces.len(), 1);
     assert_eq!((pieces[0].text.as_str(), pieces[0].ends), ("abc", 1));

@@ -4,27 +4,26 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use atelier_generation::journal::{Bounds, MemoryJournal};
 use atelier_generation::store::{Projection, SqliteRecord, migrations};
 use atelier_generation::{
     Courier, End, Error, EventStream, Failure, GenerationRecord, Generations, Job, Journal,
-    NewGeneration, Parts, Purse, Refusal,
+    NewGeneration, Outbox as _, Parts, Purse, Refusal,
 };
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment;
 use atelier_kit::sqlite::{Database, Writer};
 use atelier_proto::analytics::v1::UsageEvent;
-use atelier_proto::generation::v1::generation_event::Event;
-use atelier_proto::generation::v1::{GenerationEvent, Snapshot, State, Usage};
+use atelier_proto::generation::v1::{GenerationEvent, Usage};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::puppet::Puppets;
+pub use crate::reading::{assert_whole, collect, fold, is_last, next, text, timeless};
 
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -194,6 +193,18 @@ impl Default for Plan {
     }
 }
 
+/// Waits until no usage event waits any more: longer than the longest pause between two tries of a courier.
+pub async fn emptied(record: &SqliteRecord) {
+    let begun = Instant::now();
+    while !record.pending(1).await.unwrap().is_empty() {
+        assert!(
+            begun.elapsed() < PATIENCE * 2,
+            "the outbox is never emptied"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// One process: an engine with everything around it.
 pub struct Process {
     pub database: Database,
@@ -299,7 +310,7 @@ impl Process {
 
     /// Waits until a generation of ana's has ended, and returns its record.
     pub async fn ended(&self, id: &str) -> GenerationRecord {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         loop {
             let record = self.find(id).await;
             if record.has_ended() {
@@ -313,6 +324,12 @@ impl Process {
     /// Watches a generation of ana's to its end.
     pub async fn watch(&self, id: &str, after: i64) -> Vec<GenerationEvent> {
         collect(self.engine.watch("ana", id, after).await.unwrap()).await
+    }
+
+    /// Waits until nothing runs here: the work is put away a moment after its end was told.
+    pub async fn idle(&self) {
+        atelier_kit::testing::eventually("nothing runs", || async { self.engine.under_way() == 0 })
+            .await;
     }
 
     /// Drops what the journal knows of a generation.
@@ -333,99 +350,4 @@ pub fn piece(owner: &str, request_id: Option<&str>, body: &str) -> NewGeneration
         provider: "puppets".to_owned(),
         model: "wood".to_owned(),
     }
-}
-
-/// All events to the end of a stream.
-pub async fn collect(stream: EventStream) -> Vec<GenerationEvent> {
-    let all = stream.map(|event| event.unwrap()).collect::<Vec<_>>();
-    tokio::time::timeout(PATIENCE, all)
-        .await
-        .expect("the stream ends")
-}
-
-/// The next events, so many.
-pub async fn next(stream: &mut EventStream, count: usize) -> Vec<GenerationEvent> {
-    let some = stream
-        .take(count)
-        .map(|event| event.unwrap())
-        .collect::<Vec<_>>();
-    tokio::time::timeout(PATIENCE, some)
-        .await
-        .expect("the events come")
-}
-
-/// What a reader knows after these events. Written anew and not taken from the crate, which it is held against.
-pub fn fold<'a>(
-    mut known: Snapshot,
-    events: impl IntoIterator<Item = &'a GenerationEvent>,
-) -> Snapshot {
-    for event in events {
-        match event.event.clone().expect("every event tells something") {
-            Event::Queued(_) => known.state = State::Queued.into(),
-            Event::Started(started) => {
-                known.state = State::Running.into();
-                known.provider = started.provider;
-                known.model = started.model;
-            }
-            Event::Snapshot(whole) => known = whole,
-            Event::TextDelta(delta) => known.text += &delta.text,
-            Event::AudioChunk(chunk) => {
-                assert_eq!(
-                    chunk.offset, known.audio_bytes,
-                    "audio has neither gap nor overlap"
-                );
-                known.audio_bytes += chunk.data.len() as i64;
-            }
-            Event::Progress(progress) => known.fraction = progress.fraction,
-            Event::Artifact(artifact) => known.artifacts.push(artifact),
-            Event::Usage(usage) => known.usage = Some(usage),
-            Event::ImagePreview(_) | Event::Warning(_) => {}
-            Event::Failed(_) => known.state = State::Failed.into(),
-            Event::Cancelled(_) => known.state = State::Cancelled.into(),
-            Event::Completed(_) => {
-                known.state = State::Completed.into();
-                known.fraction = 1.0;
-            }
-        }
-    }
-    known
-}
-
-/// All text of these events.
-pub fn text(events: &[GenerationEvent]) -> String {
-    fold(Snapshot::default(), events).text
-}
-
-/// Whether an event ends its generation.
-pub fn is_last(event: &GenerationEvent) -> bool {
-    matches!(
-        event.event,
-        Some(Event::Completed(_) | Event::Failed(_) | Event::Cancelled(_))
-    )
-}
-
-/// Sequences grow strictly, and the last event, and no other, ends the generation.
-pub fn assert_whole(events: &[GenerationEvent]) {
-    assert!(
-        events
-            .windows(2)
-            .all(|pair| pair[0].sequence < pair[1].sequence),
-        "{events:?}"
-    );
-    let ends: Vec<usize> = (0..events.len())
-        .filter(|at| is_last(&events[*at]))
-        .collect();
-    assert_eq!(ends, [events.len() - 1], "{events:?}");
-}
-
-/// The events without the time at which each was told.
-pub fn timeless(events: &[GenerationEvent]) -> Vec<GenerationEvent> {
-    events
-        .iter()
-        .cloned()
-        .map(|event| GenerationEvent {
-            time: None,
-            ..event
-        })
-        .collect()
 }

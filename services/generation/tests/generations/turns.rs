@@ -56,7 +56,7 @@ async fn generations_wait_for_their_turn_in_the_order_they_came() {
     for stream in streams {
         collect(stream).await;
     }
-    assert_eq!(process.engine.under_way(), 0);
+    process.idle().await;
 }
 
 #[tokio::test]

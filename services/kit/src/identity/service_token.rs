@@ -26,13 +26,16 @@ struct Claims {
     exp: u64,
 }
 
+/// Tokens by their audience, each with the second until which it is used again.
+type Made = HashMap<String, (u64, Arc<str>)>;
+
 /// Makes and verifies service tokens.
 #[derive(Clone)]
 pub struct ServiceTokens {
     role: Arc<str>,
     encoding: Arc<EncodingKey>,
     decoding: Arc<DecodingKey>,
-    made: Arc<Mutex<HashMap<String, (u64, Arc<str>)>>>,
+    made: Arc<Mutex<Made>>,
 }
 
 impl ServiceTokens {

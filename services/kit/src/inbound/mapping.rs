@@ -57,6 +57,12 @@ fn translate(status: &Status) -> Fault {
         Code::Unimplemented => Fault::new(Kind::Unimplemented, "ENCODING_UNKNOWN", text),
         // tonic's own limit; the policy's is below it and answers first.
         Code::OutOfRange => Fault::new(Kind::Exhausted, "MESSAGE_TOO_LARGE", text),
+        // The caller hung up in the middle of the message; nobody is left to be told, and nothing of ours failed.
+        Code::Internal | Code::Unknown
+            if text.starts_with("h2 protocol error: error reading a body") =>
+        {
+            Fault::new(Kind::Cancelled, "CANCELLED", "the request broke off")
+        }
         Code::Internal | Code::Unknown | Code::DataLoss => {
             Fault::internal(&std::io::Error::other(text.to_owned()))
         }

@@ -47,10 +47,6 @@ struct OneMessage {
     first: Option<Bytes>,
     /// How many bytes of the message are still to come after `first`.
     left: usize,
-    limit: usize,
-    /// How many bytes may follow the message before the whole is too large rather than malformed.
-    spare: usize,
-    has_surplus: bool,
     broken: Option<oneshot::Sender<Status>>,
 }
 
@@ -91,15 +87,11 @@ impl OneMessage {
         let Some(left) = declared.checked_sub(message.len()) else {
             return Err(malformed("something follows the message"));
         };
-        let spare = limit - declared;
         let (sender, receiver) = oneshot::channel();
         let message = Self {
             inner,
             first: Some(first),
             left,
-            limit,
-            spare,
-            has_surplus: false,
             broken: Some(sender),
         };
         Ok((message, receiver))
@@ -128,34 +120,26 @@ impl HttpBody for OneMessage {
         if self.broken.is_none() {
             return Poll::Ready(None);
         }
-        loop {
-            let frame = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-                None if self.left > 0 => return self.fail(malformed("the message is cut short")),
-                None if self.has_surplus => {
-                    return self.fail(malformed("something follows the message"));
+        match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            None if self.left > 0 => self.fail(malformed("the message is cut short")),
+            None => Poll::Ready(None),
+            Some(Err(error)) => self.fail(Status::from_error(error.into_inner())),
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                match self.left.checked_sub(length) {
+                    Some(left) => {
+                        self.left = left;
+                        Poll::Ready(Some(Ok(frame)))
+                    }
+                    None => self.fail(malformed("something follows the message")),
                 }
-                None => return Poll::Ready(None),
-                Some(Err(error)) => return self.fail(Status::from_error(error.into_inner())),
-                Some(Ok(frame)) => frame,
-            };
-            let length = frame.data_ref().map_or(0, Bytes::len);
-            let Some(surplus) = length.checked_sub(self.left).filter(|surplus| *surplus > 0) else {
-                self.left -= length;
-                return Poll::Ready(Some(Ok(frame)));
-            };
-            // Never passed on; it is read no further than a message of its size would have been.
-            let Some(spare) = self.spare.checked_sub(surplus) else {
-                let status = too_large(self.limit);
-                return self.fail(status);
-            };
-            (self.left, self.spare, self.has_surplus) = (0, spare, true);
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         self.first.is_none()
-            && (self.broken.is_none()
-                || (self.left == 0 && !self.has_surplus && self.inner.is_end_stream()))
+            && (self.broken.is_none() || (self.left == 0 && self.inner.is_end_stream()))
     }
 }
 

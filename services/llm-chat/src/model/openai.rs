@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use atelier_kit::outbound;
 use atelier_proto::generation::v1::{FinishReason, Usage};
 use bytes::Bytes;
 use eventsource_stream::Eventsource as _;
@@ -12,7 +13,6 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::{Delta, ModelError, Sampling};
 use crate::config::Upstream;
@@ -40,6 +40,7 @@ pub struct OpenAiChatModel {
 impl OpenAiChatModel {
     /// A client for this API.
     pub fn new(upstream: &Upstream) -> Result<Self, reqwest::Error> {
+        outbound::crypto();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             // An API has no reason to send a key elsewhere.
@@ -47,14 +48,10 @@ impl OpenAiChatModel {
             .build()?;
         Ok(Self {
             client,
-            url: endpoint(&upstream.url, "chat/completions"),
+            url: outbound::endpoint(&upstream.url, "chat/completions", upstream.key.as_ref()),
             key: upstream.key.clone(),
         })
     }
-}
-
-fn endpoint(base: &Url, path: &str) -> String {
-    format!("{}/{path}", base.as_str().trim_end_matches('/'))
 }
 
 #[derive(Serialize)]
@@ -144,16 +141,20 @@ impl ChatModel for OpenAiChatModel {
             .map_err(|error| ModelError::Unreachable(Box::new(error.without_url())))?;
         let status = response.status();
         if !status.is_success() {
-            return Err(refusal(status.as_u16(), response).await);
+            return Err(refusal(status.as_u16(), response, self.key.as_ref()).await);
         }
         let bytes = response.bytes_stream().map(|chunk| {
             chunk.map_err(|error| ModelError::Unreachable(Box::new(error.without_url())))
         });
-        Ok(deltas(bytes).boxed())
+        Ok(deltas(bytes, self.key.clone()).boxed())
     }
 }
 
-async fn refusal(status: u16, response: reqwest::Response) -> ModelError {
+async fn refusal(
+    status: u16,
+    response: reqwest::Response,
+    key: Option<&SecretString>,
+) -> ModelError {
     if matches!(status, 408 | 409 | 425 | 429 | 500..=599) {
         return ModelError::Busy(status);
     }
@@ -165,13 +166,14 @@ async fn refusal(status: u16, response: reqwest::Response) -> ModelError {
             break;
         }
     }
-    let message: String = String::from_utf8_lossy(&text).chars().take(300).collect();
+    let message = outbound::quote(&String::from_utf8_lossy(&text), key);
     ModelError::Refused { status, message }
 }
 
 /// The deltas of a stream of server-sent events, however it is cut into chunks.
 fn deltas(
     bytes: impl Stream<Item = Result<Bytes, ModelError>> + Send + 'static,
+    key: Option<SecretString>,
 ) -> impl Stream<Item = Result<Delta, ModelError>> + Send {
     async_stream::try_stream! {
         let mut line = 0;
@@ -205,10 +207,10 @@ fn deltas(
                 break;
             }
             let chunk: Chunk = serde_json::from_str(&event.data)
-                .map_err(|error| ModelError::Garbled(error.to_string()))?;
+                // The error may repeat a piece of what was said.
+                .map_err(|error| ModelError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
             if let Some(error) = chunk.error {
-                let error: String = error.to_string().chars().take(300).collect();
-                Err(ModelError::Garbled(error))?;
+                Err(ModelError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
             }
             for choice in chunk.choices.unwrap_or_default() {
                 if let Some(text) = choice.delta.and_then(|delta| delta.content)
@@ -248,7 +250,7 @@ mod tests {
             .chunks(cut.max(1))
             .map(|part| Ok(Bytes::copy_from_slice(part)))
             .collect();
-        deltas(futures_util::stream::iter(chunks))
+        deltas(futures_util::stream::iter(chunks), None)
             .map(|delta| delta.map_err(|error| error.to_string()))
             .collect()
             .await

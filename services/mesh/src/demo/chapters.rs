@@ -93,7 +93,7 @@ pub async fn chat(caller: &Caller, ask: Option<&str>) -> anyhow::Result<()> {
                 _ => {}
             }
         }
-        show::words("\n");
+        show::end();
     }
     Ok(())
 }
@@ -205,11 +205,12 @@ pub async fn usage(caller: &Caller) -> anyhow::Result<()> {
 
 fn summary(row: &UsageRow) -> String {
     let usage = row.usage.unwrap_or_default();
-    let mut parts = vec![format!("{} generations", row.generations)];
+    let plural = if row.generations == 1 { "" } else { "s" };
+    let mut parts = vec![format!("{} generation{plural}", row.generations)];
     for (amount, unit) in [
         (usage.input_tokens, "tokens read"),
         (usage.output_tokens, "tokens written"),
-        (usage.images, "pictures"),
+        (usage.images, "picture(s)"),
         (usage.characters, "characters spoken"),
         (usage.audio_millis, "ms of audio"),
     ] {

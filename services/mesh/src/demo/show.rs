@@ -25,6 +25,11 @@ pub fn words(text: &str) {
     let _ = std::io::stdout().flush();
 }
 
+/// The end of a reply.
+pub fn end() {
+    println!();
+}
+
 /// A bar from 0 to 1.
 pub struct Bar(ProgressBar);
 

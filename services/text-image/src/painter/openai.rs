@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use atelier_kit::outbound;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -42,6 +43,7 @@ pub struct OpenAiPainter {
 impl OpenAiPainter {
     /// A client for this API.
     pub fn new(upstream: &Upstream) -> Result<Self, reqwest::Error> {
+        outbound::crypto();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(ANSWER)
@@ -100,10 +102,7 @@ impl OpenAiPainter {
             n: 1,
             response_format: "b64_json",
         };
-        let url = format!(
-            "{}/images/generations",
-            self.base.as_str().trim_end_matches('/')
-        );
+        let url = outbound::endpoint(&self.base, "images/generations", self.key.as_ref());
         let mut request = self.client.post(url).json(&body);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose_secret());
@@ -111,11 +110,13 @@ impl OpenAiPainter {
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
         if !response.status().is_success() {
-            return Err(refusal(status, response).await);
+            return Err(self.refusal(status, response).await);
         }
         let text = read(response, ANSWER_BYTES).await?;
-        let answer: Answer = serde_json::from_slice(&text)
-            .map_err(|error| PainterError::Garbled(error.to_string()))?;
+        let answer: Answer = serde_json::from_slice(&text).map_err(|error| {
+            // The error may repeat a piece of what was said.
+            PainterError::Garbled(outbound::quote(&error.to_string(), self.key.as_ref()))
+        })?;
         let datum = answer
             .data
             .into_iter()
@@ -144,25 +145,26 @@ impl OpenAiPainter {
             ));
         }
         let response = self.client.get(url).send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
         if !response.status().is_success() {
-            return Err(PainterError::Busy(response.status().as_u16()));
+            return Err(self.refusal(status, response).await);
         }
         read(response, PICTURE_BYTES).await
+    }
+
+    async fn refusal(&self, status: u16, response: reqwest::Response) -> PainterError {
+        if matches!(status, 402 | 408 | 409 | 425 | 429 | 500..=599) {
+            return PainterError::Busy(status);
+        }
+        let text = read(response, ERROR_BYTES).await.unwrap_or_default();
+        let message = outbound::quote(&String::from_utf8_lossy(&text), self.key.as_ref());
+        PainterError::Refused { status, message }
     }
 }
 
 /// The URL may carry a password.
 fn unreachable(error: reqwest::Error) -> PainterError {
     PainterError::Unreachable(Box::new(error.without_url()))
-}
-
-async fn refusal(status: u16, response: reqwest::Response) -> PainterError {
-    if matches!(status, 402 | 408 | 409 | 425 | 429 | 500..=599) {
-        return PainterError::Busy(status);
-    }
-    let text = read(response, ERROR_BYTES).await.unwrap_or_default();
-    let message = String::from_utf8_lossy(&text).chars().take(300).collect();
-    PainterError::Refused { status, message }
 }
 
 /// Reads a body of at most so many bytes; they are counted, and no header is believed.

@@ -65,7 +65,7 @@ impl Projection for ImageRows {
         }
         let stored: Stored = serde_json::from_slice(&end.details)
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        let (create_time,): (Micros,) = sqlx::query_as(
+        let kept: Option<(Micros,)> = sqlx::query_as(
             "UPDATE images SET state = $1, s3_key = $2, content_type = $3, size_bytes = $4, sha256 = $5, width = $6, \
              height = $7, processing_micros = $8, update_time = $9 WHERE id = $10 RETURNING create_time",
         )
@@ -79,8 +79,11 @@ impl Projection for ImageRows {
         .bind(stored.processing_micros)
         .bind(now)
         .bind(&record.id)
-        .fetch_one(&mut *writer)
+        .fetch_optional(&mut *writer)
         .await?;
+        let Some((create_time,)) = kept else {
+            return leave(writer, &layout::prefix(&record.id, record.create_time), now).await;
+        };
         // The row's own time and not the record's: midnight may lie between the two, and the history reads rows.
         stale(writer, &record.owner, layout::day_of(create_time)).await
     }

@@ -26,8 +26,10 @@ impl SqliteImageStore {
     }
 }
 
-const IMAGE: &str = "id, user_id, prompt, width, height, style, seed, state, provider, model, s3_key, content_type, \
-     size_bytes, sha256, processing_micros, create_time, update_time";
+/// While a picture is being made, its generation knows better than its row whether somebody is at work on it.
+const IMAGE: &str = "id, user_id, prompt, width, height, style, seed, \
+     COALESCE((SELECT g.state FROM generations AS g WHERE g.id = images.id), state) AS state, provider, model, s3_key, \
+     content_type, size_bytes, sha256, processing_micros, create_time, update_time";
 
 impl FromRow<'_, SqliteRow> for Image {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {

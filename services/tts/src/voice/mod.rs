@@ -16,7 +16,8 @@ use crate::audio::AudioFormat;
 use crate::config::Config;
 use crate::ports::Voice;
 
-/// The largest audio file that is made. The longest text at the slowest pace needs about a third of it in plain PCM.
+/// The largest audio file that is made. The longest text at the slowest pace needs half of it in plain PCM, unless it
+/// is one of thousands of figures or signs, each read as a word.
 pub(crate) const MAX_AUDIO_BYTES: usize = 64 << 20;
 
 /// Why a voice did not speak, or broke off.

@@ -9,7 +9,6 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
-use url::Url;
 
 use super::{MAX_AUDIO_BYTES, SpeechError, append, received};
 use crate::config::Upstream;
@@ -48,7 +47,7 @@ impl OpenAiVoice {
             .build()?;
         Ok(Self {
             client,
-            url: endpoint(&upstream.url, "audio/speech"),
+            url: endpoint(upstream, "audio/speech"),
             key: upstream.key.clone(),
             model: upstream.model.clone(),
         })
@@ -78,7 +77,14 @@ impl OpenAiVoice {
     }
 }
 
-fn endpoint(base: &Url, path: &str) -> String {
+fn endpoint(upstream: &Upstream, path: &str) -> String {
+    let mut base = upstream.url.clone();
+    if upstream.key.is_some() {
+        // A name and a password in the URL would be sent as a second `authorization`. These fail only where a URL
+        // cannot have them, and then it has none.
+        let _ = base.set_username("");
+        let _ = base.set_password(None);
+    }
     format!("{}/{path}", base.as_str().trim_end_matches('/'))
 }
 

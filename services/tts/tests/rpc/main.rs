@@ -5,6 +5,7 @@
 
 mod house;
 mod keeping;
+mod provider;
 mod refusing;
 mod speaking;
 mod upstream;

@@ -10,7 +10,6 @@ pub(crate) use sessions::SqliteSessionStore;
 pub(crate) use users::SqliteUserStore;
 
 use std::path::Path;
-use std::time::Duration;
 
 use atelier_kit::sqlite::{Database, OpenError};
 
@@ -18,35 +17,9 @@ use crate::error::Error;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// How often, and how far apart, opening is tried while another process makes the same file.
-const ATTEMPTS: u32 = 10;
-const APART: Duration = Duration::from_millis(100);
-
 /// Opens or makes the database.
 pub(crate) async fn open(path: &Path) -> Result<Database, OpenError> {
-    let mut attempt = 1;
-    loop {
-        match Database::open(path, &[&MIGRATIONS]).await {
-            Err(error) if attempt < ATTEMPTS && may_be_racing(&error) => attempt += 1,
-            result => return result,
-        }
-        tokio::time::sleep(APART).await;
-    }
-}
-
-/// SQLite's migrations take no lock of their own: of two processes that start at once on a new file, one finds
-/// the tables already there, and sees at its next attempt that there is nothing left to do.
-fn may_be_racing(error: &OpenError) -> bool {
-    match error {
-        OpenError::Migrate { source, .. } => {
-            matches!(
-                source,
-                sqlx::migrate::MigrateError::ExecuteMigration(..)
-                    | sqlx::migrate::MigrateError::Execute(_)
-            )
-        }
-        OpenError::Open { source, .. } => is_busy(source),
-    }
+    Database::open(path, &[&MIGRATIONS]).await
 }
 
 /// What the driver's error means to the rules.

@@ -1,7 +1,7 @@
 //! The offline chat model: a small conversation partner made of rules and memory. It may use no clock, no chance,
 //! no network and no files, so the same turns always get the same reply.
 //!
-//! A reply is found by replaying the person's turns one after the other ([`talk`]): each clause goes to the first
+//! A reply is found by replaying the person's turns one after the other (`talk`): each clause goes to the first
 //! room that understands it, and what is learned on the way (facts, lists, the last result, the last subject) is
 //! there for the next. Nothing is kept between calls. Everything is bounded: the last 400 turns are replayed, the
 //! first 6,000 characters of each are read for meaning, and a reply has at most [`MAX_REPLY`] characters.

@@ -98,7 +98,7 @@ pub fn layout(canvas: &Canvas, stage: &Stage, reading: &Reading, rng: &mut Rng) 
         })
         .filter(|&i| {
             !matches!(
-                reading.subjects[i].place,
+                place(reading, i),
                 Some((Relation::Over | Relation::On | Relation::Under, _))
             )
         })
@@ -189,10 +189,19 @@ pub fn layout(canvas: &Canvas, stage: &Stage, reading: &Reading, rng: &mut Rng) 
     all
 }
 
+/// Where the prompt put a subject. Everything is under the moon: what is, stays where it is at home.
+fn place(reading: &Reading, i: usize) -> Option<(Relation, usize)> {
+    reading.subjects[i].place.filter(|(relation, to)| {
+        let other = reading.subjects.get(*to);
+        *relation != Relation::Under
+            || other.is_none_or(|other| habitat(other, reading) != Habitat::Sky)
+    })
+}
+
 /// Moves subjects to where the prompt put them: over, on, under, behind, in front.
 fn relate(placed: &mut [Placed], reading: &Reading, h: f32) {
-    for (i, subject) in reading.subjects.iter().enumerate() {
-        let Some((relation, to)) = subject.place else {
+    for i in 0..reading.subjects.len() {
+        let Some((relation, to)) = place(reading, i) else {
             continue;
         };
         if to >= placed.len() || to == i {

@@ -1,9 +1,9 @@
 //! The offline painter: a composed scene from the words of a prompt, rendered in a style. Pure
 //! computation; it may not touch the network, the clock, files or threads.
 //!
-//! A prompt is read into a scene, a light and subjects ([`words`]); the scene and the subjects are drawn
-//! on three layers, colour, ink and depth ([`canvas`]); a style renders the three into a picture
-//! ([`styles`]). The same commission gives the same bytes.
+//! A prompt is read into a scene, a light and subjects (`words`); the scene and the subjects are drawn
+//! on three layers, colour, ink and depth (`canvas`); a style renders the three into a picture
+//! (`styles`). The same commission gives the same bytes.
 
 mod canvas;
 mod compose;

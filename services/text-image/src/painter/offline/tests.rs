@@ -418,3 +418,25 @@ proptest! {
         prop_assert!(r.subjects.iter().all(|s| (1..=12).contains(&s.count)));
     }
 }
+
+#[test]
+fn what_is_under_the_moon_stays_on_its_ground() {
+    let reading = super::words::read("a red boat and a lighthouse under a full moon");
+    let mut rng = super::noise::Rng::new(3);
+    let (_, light) = super::light::of(&reading, &mut rng);
+    let canvas = super::Canvas::new(512, 512, light).unwrap();
+    let stage = super::scenes::stage(&canvas, &reading);
+    let placed = super::compose::layout(&canvas, &stage, &reading, &mut rng);
+    for p in placed {
+        let home = &reading.subjects[p.subject].what;
+        if *home == super::What::Known(super::words::Noun::Lighthouse) {
+            assert!(
+                p.y + p.half > stage.horizon,
+                "the lighthouse floats at {}",
+                p.y
+            );
+            return;
+        }
+    }
+    panic!("no lighthouse was placed");
+}

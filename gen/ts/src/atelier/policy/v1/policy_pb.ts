@@ -122,7 +122,8 @@ export enum Access {
   ADMIN = 5,
 
   /**
-   * Another service of the mesh, by its service token. Never through the edge.
+   * Another service of the mesh, by its service token. Never through the edge, which answers PERMISSION_DENIED
+   * (`INTERNAL_ONLY`) whoever calls.
    *
    * @generated from enum value: ACCESS_INTERNAL = 6;
    */

@@ -455,7 +455,8 @@ export const CancelGenerationRequestSchema: GenMessage<CancelGenerationRequest> 
  */
 export type CancelGenerationResponse = Message<"atelier.text_image.v1.CancelGenerationResponse"> & {
   /**
-   * Where the generation stood when the cancel was recorded.
+   * Where the generation stood when the cancel was recorded, as its record has it: QUEUED may have been RUNNING for
+   * up to a second.
    *
    * @generated from field: atelier.generation.v1.State state = 1;
    */

@@ -26,7 +26,7 @@ export const file_atelier_tts_v1_tts_service: GenFile = /*@__PURE__*/
  */
 export type Voice = Message<"atelier.tts.v1.Voice"> & {
   /**
-   * The id to ask for, as in `en-us-kal`.
+   * The id to ask for, as in `kal`.
    *
    * @generated from field: string id = 1;
    */
@@ -426,7 +426,8 @@ export const CancelGenerationRequestSchema: GenMessage<CancelGenerationRequest> 
  */
 export type CancelGenerationResponse = Message<"atelier.tts.v1.CancelGenerationResponse"> & {
   /**
-   * Where the generation stood when the cancel was recorded.
+   * Where the generation stood when the cancel was recorded, as its record has it: QUEUED may have been RUNNING for
+   * up to a second.
    *
    * @generated from field: atelier.generation.v1.State state = 1;
    */

@@ -1,5 +1,4 @@
 //! The analytics service on an in-memory link with its whole stack, and the words that its tests are written in.
-#![allow(dead_code, reason = "each test file takes what it needs")]
 
 use std::path::Path;
 use std::sync::OnceLock;

@@ -1,15 +1,13 @@
 //! Any order and any repetition of batches gives the summary that a reference model of ten lines gives.
 
-mod stage;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::stage::*;
 use atelier_kit::identity::Role;
 use atelier_kit::moment;
 use atelier_proto::analytics::v1::*;
 use atelier_proto::generation::v1::Usage;
 use proptest::prelude::*;
-use stage::*;
 
 const SOURCES: [&str; 2] = ["llm-chat", "tts"];
 const USERS: [&str; 3] = ["ana", "bob", "eve"];

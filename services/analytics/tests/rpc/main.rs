@@ -1,0 +1,7 @@
+//! What each RPC of analytics promises, over an in-memory link with the real client and the whole stack.
+
+mod counting;
+mod listing;
+mod record;
+mod stage;
+mod summary;

@@ -1,0 +1,80 @@
+//! What every client of somebody else's API needs before it asks and when it is refused; it makes no call itself.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+/// How many characters of an API's own words are kept.
+const QUOTED_CHARS: usize = 300;
+
+/// Makes sure that the process has its one crypto library, without which no TLS client can be built. Any number of
+/// calls are as good as one; a library that was chosen before stays.
+pub fn crypto() {
+    // An error says that there is one already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// The URL of a path below an API's base URL, with or without a slash at the base's end.
+///
+/// A name and a password in the base would be sent as `authorization: Basic …`: they are left out where there is a key,
+/// so that a request never has two.
+pub fn endpoint(base: &Url, path: &str, key: Option<&SecretString>) -> String {
+    let mut base = base.clone();
+    if key.is_some() {
+        // These fail only where a URL cannot have them, and then it has none.
+        let _ = base.set_username("");
+        let _ = base.set_password(None);
+    }
+    format!("{}/{path}", base.as_str().trim_end_matches('/'))
+}
+
+/// What an API said when it refused, fit for a log: without the key, which some repeat, and at most 300 characters.
+pub fn quote(said: &str, key: Option<&SecretString>) -> String {
+    let key = key.map_or("", |key| key.expose_secret());
+    let said = if key.is_empty() {
+        said.to_owned()
+    } else {
+        said.replace(key, "[key]")
+    };
+    said.chars().take(QUOTED_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_hidden_also_where_the_quotation_is_cut() {
+        let key = SecretString::from("sk-secret");
+        let said = format!("{}sk-secret is wrong", "x".repeat(295));
+        let quoted = quote(&said, Some(&key));
+        assert_eq!(quoted, format!("{}[key]", "x".repeat(295)));
+        assert_eq!(quote("sk-secret is wrong", Some(&key)), "[key] is wrong");
+        assert_eq!(quote("no", None), "no");
+        assert_eq!(quote("no", Some(&SecretString::from(""))), "no");
+    }
+
+    #[test]
+    fn an_endpoint_is_below_its_base_and_has_one_authorization() {
+        let key = SecretString::from("sk-secret");
+        let base = |text: &str| Url::parse(text).unwrap();
+        for text in ["http://api.example/v1", "http://api.example/v1/"] {
+            assert_eq!(
+                endpoint(&base(text), "a/b", None),
+                "http://api.example/v1/a/b"
+            );
+        }
+        let named = base("http://ana:pw@api.example/v1");
+        assert_eq!(endpoint(&named, "a", Some(&key)), "http://api.example/v1/a");
+        assert_eq!(
+            endpoint(&named, "a", None),
+            "http://ana:pw@api.example/v1/a"
+        );
+    }
+
+    #[test]
+    fn the_crypto_library_may_be_asked_for_twice() {
+        crypto();
+        crypto();
+        assert!(rustls::crypto::CryptoProvider::get_default().is_some());
+    }
+}

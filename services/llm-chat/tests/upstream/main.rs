@@ -1,0 +1,6 @@
+//! Replies of a real API over HTTP, which one on loopback plays: what is asked of it, and what becomes of everything
+//! that can go wrong there.
+
+mod failures;
+mod replies;
+mod stage;

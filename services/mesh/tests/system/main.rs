@@ -1,0 +1,18 @@
+//! The whole system as its users and its operator see it: the real program, started as they start it, and spoken to
+//! over its sockets alone. Nothing here reaches into a service.
+
+#![cfg(unix)]
+
+mod demo;
+mod invalid;
+mod media;
+mod people;
+mod policy;
+mod process;
+mod raw;
+mod running;
+mod split;
+mod story;
+mod told;
+mod upstream;
+mod web;
