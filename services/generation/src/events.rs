@@ -8,8 +8,7 @@ use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{
     Cancelled, Completed, Failed, GenerationEvent, Snapshot, State,
 };
-use futures_util::{Stream, StreamExt as _};
-use tonic::Status;
+use futures_util::Stream;
 
 use crate::engine::Generations;
 use crate::error::Error;
@@ -25,17 +24,6 @@ const POLL: Duration = Duration::from_millis(300);
 const FIRST_POLL: Duration = Duration::from_millis(10);
 /// How long a journal may be silent before the record is asked whether the end came about elsewhere.
 const SILENCE: Duration = Duration::from_secs(2);
-
-/// Events as the answers of a streaming method.
-pub fn respond<R: Send + 'static>(
-    events: EventStream,
-    wrap: fn(Option<GenerationEvent>) -> R,
-) -> Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>> {
-    Box::pin(events.map(move |event| match event {
-        Ok(event) => Ok(wrap(Some(event))),
-        Err(error) => Err(error.into()),
-    }))
-}
 
 /// All events of a generation after a sequence.
 pub(crate) fn follow(engine: Generations, record: GenerationRecord, after: i64) -> EventStream {

@@ -3,6 +3,8 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use crate::config::{Setting, Settings};
+
 /// How many characters of an API's own words are kept.
 const QUOTED_CHARS: usize = 300;
 
@@ -11,6 +13,47 @@ const QUOTED_CHARS: usize = 300;
 pub fn crypto() {
     // An error says that there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// An OpenAI-compatible API and the models to offer from it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The base URL.
+    pub url: Url,
+    /// The key, where one is needed.
+    pub key: Option<SecretString>,
+    /// The models to offer; at least one.
+    pub models: Vec<String>,
+}
+
+impl Upstream {
+    /// Reads it from its three settings; `None` when there is no URL. An URL without models, or models without a URL,
+    /// is a problem of the settings.
+    pub fn read(
+        settings: &Settings,
+        url: &Setting,
+        key: &Setting,
+        models: &Setting,
+    ) -> Option<Self> {
+        let named = settings.list(models);
+        let Some(base) = settings.url(url) else {
+            if !named.is_empty() {
+                settings.problem(models, &format!("needs {}", url.name));
+            }
+            return None;
+        };
+        if named.is_empty() {
+            settings.problem(
+                models,
+                &format!("must name at least one model of {}", url.name),
+            );
+        }
+        Some(Self {
+            url: base,
+            key: settings.secret(key),
+            models: named,
+        })
+    }
 }
 
 /// The URL of a path below an API's base URL, with or without a slash at the base's end.

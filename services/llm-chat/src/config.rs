@@ -1,8 +1,7 @@
 //! The settings of this service.
 
 use atelier_kit::config::{Setting, Settings};
-use secrecy::SecretString;
-use url::Url;
+use atelier_kit::outbound::Upstream;
 
 /// Where a real model is.
 pub const CHAT_URL: Setting = Setting::new(
@@ -32,17 +31,6 @@ pub const CHAT_AT_ONCE: Setting = Setting::new(
 /// All settings of this service.
 pub const SETTINGS: &[Setting] = &[CHAT_URL, CHAT_API_KEY, CHAT_MODELS, CHAT_AT_ONCE];
 
-/// An OpenAI-compatible API.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// The base URL.
-    pub url: Url,
-    /// The key, where one is needed.
-    pub key: Option<SecretString>,
-    /// The models to offer.
-    pub models: Vec<String>,
-}
-
 /// How the service is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -55,21 +43,7 @@ pub struct Config {
 impl Config {
     /// Reads the settings of this service.
     pub fn read(settings: &Settings) -> Self {
-        let models = settings.list(&CHAT_MODELS);
-        let upstream = settings.url(&CHAT_URL).map(|url| Upstream {
-            url,
-            key: settings.secret(&CHAT_API_KEY),
-            models: models.clone(),
-        });
-        if upstream.is_some() && models.is_empty() {
-            settings.problem(
-                &CHAT_MODELS,
-                "must name at least one model of ATELIER_CHAT_URL",
-            );
-        }
-        if upstream.is_none() && !models.is_empty() {
-            settings.problem(&CHAT_MODELS, "needs ATELIER_CHAT_URL");
-        }
+        let upstream = Upstream::read(settings, &CHAT_URL, &CHAT_API_KEY, &CHAT_MODELS);
         let at_once = settings.number(&CHAT_AT_ONCE, 1..=100_000).unwrap_or(256);
         Self {
             upstream,

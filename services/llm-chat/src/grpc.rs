@@ -1,10 +1,9 @@
 //! The RPCs: wire to domain and back; the rules are behind the ports and in the generation crate.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_generation::{Generations, NewGeneration, respond};
+use atelier_generation::{Answers, Generations, NewGeneration, respond};
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
 use atelier_kit::fault::{Fault, Violation};
@@ -12,25 +11,22 @@ use atelier_kit::moment;
 use atelier_kit::page::Pages;
 use atelier_proto::llm_chat::v1 as wire;
 use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatService;
-use futures_util::Stream;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use crate::conversation::{Conversation, Message, NewConversation, Speaker, Turn};
 use crate::error::Error;
-use crate::model::{Catalogue, Entry, Sampling};
+use crate::model::{Entry, Models, Sampling};
 use crate::ports::ConversationStore;
 use crate::task::{COMPLETE, Of, SEND_MESSAGE, Task};
 
 /// How long a deletion waits for a reply to end that it cancelled.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);
 
-type Events<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
-
 /// The RPCs of this service.
 pub struct Rpcs {
     pub(crate) store: Arc<dyn ConversationStore>,
-    pub(crate) models: Arc<Catalogue>,
+    pub(crate) models: Arc<Models>,
     pub(crate) generations: Generations,
     pub(crate) pages: Pages,
 }
@@ -110,9 +106,9 @@ fn request_id(id: String) -> Option<String> {
 
 #[tonic::async_trait]
 impl LlmChatService for Rpcs {
-    type SendMessageStream = Events<wire::SendMessageResponse>;
-    type CompleteStream = Events<wire::CompleteResponse>;
-    type WatchGenerationStream = Events<wire::WatchGenerationResponse>;
+    type SendMessageStream = Answers<wire::SendMessageResponse>;
+    type CompleteStream = Answers<wire::CompleteResponse>;
+    type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;
 
     async fn list_models(
         &self,
@@ -376,21 +372,9 @@ impl LlmChatService for Rpcs {
     ) -> Result<Response<Self::WatchGenerationStream>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        Check::new()
-            .id("generation_id", &request.generation_id)
-            .that(
-                request.after_sequence >= 0,
-                "after_sequence",
-                "must not be below 0",
-            )
-            .finish()?;
         let events = self
             .generations
-            .watch(
-                &call.account()?.id,
-                &request.generation_id,
-                request.after_sequence,
-            )
+            .watch_rpc(&call, &request.generation_id, request.after_sequence)
             .await?;
         Ok(Response::new(respond(events, |event| {
             wire::WatchGenerationResponse { event }
@@ -402,14 +386,8 @@ impl LlmChatService for Rpcs {
         request: Request<wire::CancelGenerationRequest>,
     ) -> Result<Response<wire::CancelGenerationResponse>, Status> {
         let call = Call::of(&request)?;
-        let request = request.into_inner();
-        Check::new()
-            .id("generation_id", &request.generation_id)
-            .finish()?;
-        let state = self
-            .generations
-            .cancel(&call.account()?.id, &request.generation_id)
-            .await?;
+        let id = request.into_inner().generation_id;
+        let state = self.generations.cancel_rpc(&call, &id).await?;
         Ok(Response::new(wire::CancelGenerationResponse {
             state: state.into(),
         }))

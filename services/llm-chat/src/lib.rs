@@ -11,13 +11,8 @@ mod store;
 mod task;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use atelier_generation::journal::MemoryJournal;
-use atelier_generation::peers::AnalyticsCourier;
-use atelier_generation::purse::OpenPurse;
-use atelier_generation::store::SqliteRecord;
-use atelier_generation::{Generations, Parts};
+use atelier_generation::Generations;
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_kit::sqlite::Database;
 use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatServiceServer;
@@ -36,24 +31,14 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     )
     .await?;
     let store = Arc::new(store::SqliteConversationStore::new(database.clone()));
-    let models = Arc::new(model::catalogue(&config)?);
-    let record = Arc::new(SqliteRecord::new(
+    let models = Arc::new(model::models(&config)?);
+    let generations = Generations::embedded(
+        foundation,
         database.clone(),
-        Arc::new(store::ReplyRows),
-    ));
-    let generations = Generations::new(Parts {
-        role: foundation.role,
-        record: record.clone(),
-        journal: Arc::new(MemoryJournal::default()),
-        provider: Arc::new(provider::ReplyProvider::new(store.clone(), models.clone())),
-        purse: Arc::new(OpenPurse),
-        outbox: record,
-        courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),
-        at_once: config.at_once,
-        lease: Duration::from_secs(6),
-        stop: foundation.stop.clone(),
-        tasks: foundation.tasks.clone(),
-    });
+        store::ReplyRows,
+        provider::ReplyProvider::new(store.clone(), models.clone()),
+        config.at_once,
+    );
     let models_line = models.describe();
     let rpcs = grpc::Rpcs {
         store,

@@ -1,12 +1,13 @@
 //! The ports of this service, in domain words.
 
 use async_trait::async_trait;
+use atelier_generation::ProviderError;
 use atelier_kit::moment::Micros;
 use futures_util::stream::BoxStream;
 
 use crate::conversation::{Conversation, Message, NewConversation, Turn};
 use crate::error::Error;
-use crate::model::{Delta, ModelError, Sampling};
+use crate::model::{Delta, Sampling};
 
 /// Where conversations are kept. Messages are added by the projection of their generation.
 #[async_trait]
@@ -51,5 +52,5 @@ pub trait ChatModel: Send + Sync + 'static {
         model: &str,
         turns: Vec<Turn>,
         sampling: Sampling,
-    ) -> Result<BoxStream<'static, Result<Delta, ModelError>>, ModelError>;
+    ) -> Result<BoxStream<'static, Result<Delta, ProviderError>>, ProviderError>;
 }

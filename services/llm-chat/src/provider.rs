@@ -8,7 +8,7 @@ use atelier_proto::generation::v1::{FinishReason, Usage};
 use futures_util::StreamExt as _;
 
 use crate::conversation::{Turn, shown};
-use crate::model::{Catalogue, Delta, offline};
+use crate::model::{Delta, Models, offline};
 use crate::ports::ConversationStore;
 use crate::task::{Of, Task};
 
@@ -18,12 +18,12 @@ const HISTORY: i64 = 400;
 /// Makes replies.
 pub struct ReplyProvider {
     store: Arc<dyn ConversationStore>,
-    models: Arc<Catalogue>,
+    models: Arc<Models>,
 }
 
 impl ReplyProvider {
     /// Replies by these models, to what is in this store.
-    pub fn new(store: Arc<dyn ConversationStore>, models: Arc<Catalogue>) -> Self {
+    pub fn new(store: Arc<dyn ConversationStore>, models: Arc<Models>) -> Self {
         Self { store, models }
     }
 

@@ -1,8 +1,7 @@
 //! The settings of this service.
 
 use atelier_kit::config::{Setting, Settings};
-use secrecy::SecretString;
-use url::Url;
+use atelier_kit::outbound::Upstream;
 
 /// Where a real painter is.
 pub const IMAGE_URL: Setting = Setting::new(
@@ -32,17 +31,6 @@ pub const IMAGE_AT_ONCE: Setting = Setting::new(
 /// All settings of this service.
 pub const SETTINGS: &[Setting] = &[IMAGE_URL, IMAGE_API_KEY, IMAGE_MODELS, IMAGE_AT_ONCE];
 
-/// An OpenAI-compatible API.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// The base URL.
-    pub url: Url,
-    /// The key, where one is needed.
-    pub key: Option<SecretString>,
-    /// The models to offer.
-    pub models: Vec<String>,
-}
-
 /// How the service is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -55,21 +43,7 @@ pub struct Config {
 impl Config {
     /// Reads the settings of this service.
     pub fn read(settings: &Settings) -> Self {
-        let models = settings.list(&IMAGE_MODELS);
-        let upstream = settings.url(&IMAGE_URL).map(|url| Upstream {
-            url,
-            key: settings.secret(&IMAGE_API_KEY),
-            models: models.clone(),
-        });
-        if upstream.is_some() && models.is_empty() {
-            settings.problem(
-                &IMAGE_MODELS,
-                "must name at least one model of ATELIER_IMAGE_URL",
-            );
-        }
-        if upstream.is_none() && !models.is_empty() {
-            settings.problem(&IMAGE_MODELS, "needs ATELIER_IMAGE_URL");
-        }
+        let upstream = Upstream::read(settings, &IMAGE_URL, &IMAGE_API_KEY, &IMAGE_MODELS);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let at_once = settings
             .number(&IMAGE_AT_ONCE, 1..=10_000)

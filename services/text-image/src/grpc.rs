@@ -1,10 +1,9 @@
 //! The RPCs: wire to domain and back; the rules are behind the ports and in the generation crate.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_generation::{Generations, NewGeneration, respond};
+use atelier_generation::{Answers, Generations, NewGeneration, respond};
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
 use atelier_kit::fault::Fault;
@@ -13,7 +12,6 @@ use atelier_kit::objects::{BlobStore, ObjectKey};
 use atelier_kit::page::Pages;
 use atelier_proto::text_image::v1 as wire;
 use atelier_proto::text_image::v1::text_image_service_server::TextImageService;
-use futures_util::Stream;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
@@ -28,8 +26,6 @@ use crate::provider::URL_LIFETIME;
 const GENERATE_IMAGE: &str = "generate-image";
 /// How long a deletion waits for a picture to end that it cancelled.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);
-
-type Events<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 
 /// The RPCs of this service.
 pub struct Rpcs {
@@ -116,8 +112,8 @@ fn seed_of(id: &str) -> i64 {
 
 #[tonic::async_trait]
 impl TextImageService for Rpcs {
-    type GenerateImageStream = Events<wire::GenerateImageResponse>;
-    type WatchGenerationStream = Events<wire::WatchGenerationResponse>;
+    type GenerateImageStream = Answers<wire::GenerateImageResponse>;
+    type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;
 
     async fn list_styles(
         &self,
@@ -214,21 +210,9 @@ impl TextImageService for Rpcs {
     ) -> Result<Response<Self::WatchGenerationStream>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        Check::new()
-            .id("generation_id", &request.generation_id)
-            .that(
-                request.after_sequence >= 0,
-                "after_sequence",
-                "must not be below 0",
-            )
-            .finish()?;
         let events = self
             .generations
-            .watch(
-                &call.account()?.id,
-                &request.generation_id,
-                request.after_sequence,
-            )
+            .watch_rpc(&call, &request.generation_id, request.after_sequence)
             .await?;
         Ok(Response::new(respond(events, |event| {
             wire::WatchGenerationResponse { event }
@@ -240,14 +224,8 @@ impl TextImageService for Rpcs {
         request: Request<wire::CancelGenerationRequest>,
     ) -> Result<Response<wire::CancelGenerationResponse>, Status> {
         let call = Call::of(&request)?;
-        let request = request.into_inner();
-        Check::new()
-            .id("generation_id", &request.generation_id)
-            .finish()?;
-        let state = self
-            .generations
-            .cancel(&call.account()?.id, &request.generation_id)
-            .await?;
+        let id = request.into_inner().generation_id;
+        let state = self.generations.cancel_rpc(&call, &id).await?;
         Ok(Response::new(wire::CancelGenerationResponse {
             state: state.into(),
         }))

@@ -12,13 +12,8 @@ mod provider;
 mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use atelier_generation::journal::MemoryJournal;
-use atelier_generation::peers::AnalyticsCourier;
-use atelier_generation::purse::OpenPurse;
-use atelier_generation::store::SqliteRecord;
-use atelier_generation::{Generations, Parts};
+use atelier_generation::Generations;
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_kit::sqlite::Database;
 use atelier_proto::text_image::v1::text_image_service_server::TextImageServiceServer;
@@ -42,26 +37,13 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         .ok_or_else(|| StartError::other("text-image", "the role was given no object store"))?;
     let store = Arc::new(store::SqliteImageStore::new(database.clone()));
     let painters = Arc::new(painter::studio(&config)?);
-    let record = Arc::new(SqliteRecord::new(
+    let generations = Generations::embedded(
+        foundation,
         database.clone(),
-        Arc::new(store::ImageRows),
-    ));
-    let generations = Generations::new(Parts {
-        role: foundation.role,
-        record: record.clone(),
-        journal: Arc::new(MemoryJournal::default()),
-        provider: Arc::new(provider::PictureProvider::new(
-            painters.clone(),
-            objects.clone(),
-        )),
-        purse: Arc::new(OpenPurse),
-        outbox: record,
-        courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),
-        at_once: config.at_once,
-        lease: Duration::from_secs(6),
-        stop: foundation.stop.clone(),
-        tasks: foundation.tasks.clone(),
-    });
+        store::ImageRows,
+        provider::PictureProvider::new(painters.clone(), objects.clone()),
+        config.at_once,
+    );
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
         .tasks

@@ -1,13 +1,13 @@
 //! The ports of this service, in domain words; objects are behind the kit's own port.
 
 use async_trait::async_trait;
+use atelier_generation::ProviderError;
 use atelier_kit::moment::Micros;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use crate::error::Error;
 use crate::image::{Commission, Image};
-use crate::painter::PainterError;
 
 /// Where pictures are kept. They are added and ended by the projection of their generation.
 #[async_trait]
@@ -79,5 +79,5 @@ pub trait Painter: Send + Sync + 'static {
         &self,
         model: &str,
         commission: Commission,
-    ) -> BoxStream<'static, Result<Stroke, PainterError>>;
+    ) -> BoxStream<'static, Result<Stroke, ProviderError>>;
 }

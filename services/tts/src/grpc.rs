@@ -1,10 +1,9 @@
 //! The RPCs: wire to domain and back; the rules are behind the ports and in the generation crate.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_generation::{Generations, NewGeneration, respond};
+use atelier_generation::{Answers, Generations, NewGeneration, respond};
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
 use atelier_kit::moment;
@@ -12,7 +11,6 @@ use atelier_kit::objects::{BlobStore, ObjectKey};
 use atelier_kit::page::Pages;
 use atelier_proto::tts::v1 as wire;
 use atelier_proto::tts::v1::tts_service_server::TtsService;
-use futures_util::Stream;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
@@ -21,19 +19,17 @@ use crate::conversion::{CHARACTERS, Conversion, FACTORS, Order, has_words};
 use crate::error::Error;
 use crate::ports::ConversionStore;
 use crate::provider::URL_LIFETIME;
-use crate::voice::{Catalogue, Entry};
+use crate::voice::{Entry, Voices};
 
 /// How long a deletion waits for a generation to end that it cancelled.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);
 /// The kind of generation that Synthesize starts.
 const SYNTHESIZE: &str = "synthesize";
 
-type Events<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
-
 /// The RPCs of this service.
 pub struct Rpcs {
     pub(crate) store: Arc<dyn ConversionStore>,
-    pub(crate) voices: Arc<Catalogue>,
+    pub(crate) voices: Arc<Voices>,
     pub(crate) objects: Arc<dyn BlobStore>,
     pub(crate) generations: Generations,
     pub(crate) pages: Pages,
@@ -163,8 +159,8 @@ fn format_told(format: AudioFormat) -> wire::AudioFormat {
 
 #[tonic::async_trait]
 impl TtsService for Rpcs {
-    type SynthesizeStream = Events<wire::SynthesizeResponse>;
-    type WatchGenerationStream = Events<wire::WatchGenerationResponse>;
+    type SynthesizeStream = Answers<wire::SynthesizeResponse>;
+    type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;
 
     async fn list_voices(
         &self,
@@ -224,21 +220,9 @@ impl TtsService for Rpcs {
     ) -> Result<Response<Self::WatchGenerationStream>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        Check::new()
-            .id("generation_id", &request.generation_id)
-            .that(
-                request.after_sequence >= 0,
-                "after_sequence",
-                "must not be below 0",
-            )
-            .finish()?;
         let events = self
             .generations
-            .watch(
-                &call.account()?.id,
-                &request.generation_id,
-                request.after_sequence,
-            )
+            .watch_rpc(&call, &request.generation_id, request.after_sequence)
             .await?;
         Ok(Response::new(respond(events, |event| {
             wire::WatchGenerationResponse { event }
@@ -250,14 +234,8 @@ impl TtsService for Rpcs {
         request: Request<wire::CancelGenerationRequest>,
     ) -> Result<Response<wire::CancelGenerationResponse>, Status> {
         let call = Call::of(&request)?;
-        let request = request.into_inner();
-        Check::new()
-            .id("generation_id", &request.generation_id)
-            .finish()?;
-        let state = self
-            .generations
-            .cancel(&call.account()?.id, &request.generation_id)
-            .await?;
+        let id = request.into_inner().generation_id;
+        let state = self.generations.cancel_rpc(&call, &id).await?;
         Ok(Response::new(wire::CancelGenerationResponse {
             state: state.into(),
         }))

@@ -13,13 +13,8 @@ mod store;
 pub mod voice;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use atelier_generation::journal::MemoryJournal;
-use atelier_generation::peers::AnalyticsCourier;
-use atelier_generation::purse::OpenPurse;
-use atelier_generation::store::SqliteRecord;
-use atelier_generation::{Generations, Parts};
+use atelier_generation::Generations;
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_kit::sqlite::Database;
 use atelier_proto::tts::v1::tts_service_server::TtsServiceServer;
@@ -42,27 +37,14 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         .clone()
         .ok_or_else(|| StartError::other("tts", "the role was given no object store"))?;
     let store = Arc::new(store::SqliteConversionStore::new(database.clone()));
-    let voices = Arc::new(voice::catalogue(&config)?);
-    let record = Arc::new(SqliteRecord::new(
+    let voices = Arc::new(voice::voices(&config)?);
+    let generations = Generations::embedded(
+        foundation,
         database.clone(),
-        Arc::new(store::ConversionRows),
-    ));
-    let generations = Generations::new(Parts {
-        role: foundation.role,
-        record: record.clone(),
-        journal: Arc::new(MemoryJournal::default()),
-        provider: Arc::new(provider::SpeechProvider::new(
-            voices.clone(),
-            objects.clone(),
-        )),
-        purse: Arc::new(OpenPurse),
-        outbox: record,
-        courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),
-        at_once: config.at_once,
-        lease: Duration::from_secs(6),
-        stop: foundation.stop.clone(),
-        tasks: foundation.tasks.clone(),
-    });
+        store::ConversionRows,
+        provider::SpeechProvider::new(voices.clone(), objects.clone()),
+        config.at_once,
+    );
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
         .tasks

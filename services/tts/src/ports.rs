@@ -1,13 +1,13 @@
 //! The ports of this service, in domain words; objects are behind the kit's own port.
 
 use async_trait::async_trait;
+use atelier_generation::ProviderError;
 use atelier_kit::moment::Micros;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use crate::conversion::{Conversion, Order};
 use crate::error::Error;
-use crate::voice::SpeechError;
 
 /// Where conversions are kept. They are added and ended by the projection of their generation.
 #[async_trait]
@@ -63,5 +63,5 @@ pub struct Spoken {
 /// Somebody who speaks.
 pub trait Voice: Send + Sync + 'static {
     /// Begins to speak in the format of the order. Dropping the stream ends the work, at the provider too.
-    fn speak(&self, order: &Order) -> BoxStream<'static, Result<Piece, SpeechError>>;
+    fn speak(&self, order: &Order) -> BoxStream<'static, Result<Piece, ProviderError>>;
 }

@@ -14,20 +14,20 @@ use futures_util::StreamExt as _;
 use crate::conversion::{Order, Stored};
 use crate::layout;
 use crate::ports::{Piece, Spoken};
-use crate::voice::Catalogue;
+use crate::voice::Voices;
 
 /// How long a link to the audio works.
 pub const URL_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Speaks texts and stores the audio.
 pub struct SpeechProvider {
-    voices: Arc<Catalogue>,
+    voices: Arc<Voices>,
     objects: Arc<dyn BlobStore>,
 }
 
 impl SpeechProvider {
     /// By these voices, into this store.
-    pub fn new(voices: Arc<Catalogue>, objects: Arc<dyn BlobStore>) -> Self {
+    pub fn new(voices: Arc<Voices>, objects: Arc<dyn BlobStore>) -> Self {
         Self { voices, objects }
     }
 

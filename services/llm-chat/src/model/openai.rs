@@ -2,10 +2,11 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/chat/streaming>.
 
+use atelier_generation::ProviderError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use atelier_kit::outbound;
+use atelier_kit::outbound::{self, Upstream};
 use atelier_proto::generation::v1::{FinishReason, Usage};
 use bytes::Bytes;
 use eventsource_stream::Eventsource as _;
@@ -14,8 +15,7 @@ use futures_util::{Stream, StreamExt as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Delta, ModelError, Sampling};
-use crate::config::Upstream;
+use super::{Delta, Sampling};
 use crate::conversation::{Speaker, Turn};
 use crate::ports::ChatModel;
 
@@ -109,7 +109,7 @@ impl ChatModel for OpenAiChatModel {
         model: &str,
         turns: Vec<Turn>,
         sampling: Sampling,
-    ) -> Result<BoxStream<'static, Result<Delta, ModelError>>, ModelError> {
+    ) -> Result<BoxStream<'static, Result<Delta, ProviderError>>, ProviderError> {
         let body = Request {
             model,
             messages: turns
@@ -136,15 +136,15 @@ impl ChatModel for OpenAiChatModel {
         }
         let response = tokio::time::timeout(FIRST_BYTE, request.send())
             .await
-            .map_err(|late| ModelError::Unreachable(Box::new(late)))?
+            .map_err(|late| ProviderError::Unreachable(Box::new(late)))?
             // The URL may carry a password.
-            .map_err(|error| ModelError::Unreachable(Box::new(error.without_url())))?;
+            .map_err(|error| ProviderError::Unreachable(Box::new(error.without_url())))?;
         let status = response.status();
         if !status.is_success() {
             return Err(refusal(status.as_u16(), response, self.key.as_ref()).await);
         }
         let bytes = response.bytes_stream().map(|chunk| {
-            chunk.map_err(|error| ModelError::Unreachable(Box::new(error.without_url())))
+            chunk.map_err(|error| ProviderError::Unreachable(Box::new(error.without_url())))
         });
         Ok(deltas(bytes, self.key.clone()).boxed())
     }
@@ -154,9 +154,9 @@ async fn refusal(
     status: u16,
     response: reqwest::Response,
     key: Option<&SecretString>,
-) -> ModelError {
+) -> ProviderError {
     if matches!(status, 408 | 409 | 425 | 429 | 500..=599) {
-        return ModelError::Busy(status);
+        return ProviderError::Busy(status);
     }
     let mut body = response.bytes_stream();
     let mut text = Vec::new();
@@ -167,14 +167,14 @@ async fn refusal(
         }
     }
     let message = outbound::quote(&String::from_utf8_lossy(&text), key);
-    ModelError::Refused { status, message }
+    ProviderError::Refused { status, message }
 }
 
 /// The deltas of a stream of server-sent events, however it is cut into chunks.
 fn deltas(
-    bytes: impl Stream<Item = Result<Bytes, ModelError>> + Send + 'static,
+    bytes: impl Stream<Item = Result<Bytes, ProviderError>> + Send + 'static,
     key: Option<SecretString>,
-) -> impl Stream<Item = Result<Delta, ModelError>> + Send {
+) -> impl Stream<Item = Result<Delta, ProviderError>> + Send {
     async_stream::try_stream! {
         let mut line = 0;
         let bounded = bytes.map(move |chunk| {
@@ -183,7 +183,7 @@ fn deltas(
             for part in chunk.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
                 line += part.len();
                 if line > LINE_BYTES {
-                    return Err(ModelError::Garbled("a line is too long".to_owned()));
+                    return Err(ProviderError::Garbled("a line is too long".to_owned()));
                 }
                 if matches!(part.last(), Some(b'\n' | b'\r')) {
                     line = 0;
@@ -196,11 +196,11 @@ fn deltas(
         loop {
             let next = tokio::time::timeout(IDLE, events.next())
                 .await
-                .map_err(|late| ModelError::Unreachable(Box::new(late)))?;
+                .map_err(|late| ProviderError::Unreachable(Box::new(late)))?;
             let Some(event) = next else { break };
             let event = event.map_err(|error| match error {
                 eventsource_stream::EventStreamError::Transport(error) => error,
-                other => ModelError::Garbled(other.to_string()),
+                other => ProviderError::Garbled(other.to_string()),
             })?;
             if event.data.trim() == "[DONE]" {
                 finished = true;
@@ -208,9 +208,9 @@ fn deltas(
             }
             let chunk: Chunk = serde_json::from_str(&event.data)
                 // The error may repeat a piece of what was said.
-                .map_err(|error| ModelError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
+                .map_err(|error| ProviderError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
             if let Some(error) = chunk.error {
-                Err(ModelError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
+                Err(ProviderError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
             }
             for choice in chunk.choices.unwrap_or_default() {
                 if let Some(text) = choice.delta.and_then(|delta| delta.content)
@@ -236,7 +236,7 @@ fn deltas(
             }
         }
         if !finished {
-            Err(ModelError::Garbled("the stream ended before the reply did".to_owned()))?;
+            Err(ProviderError::Garbled("the stream ended before the reply did".to_owned()))?;
         }
     }
 }
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     async fn read(text: &[u8], cut: usize) -> Vec<Result<Delta, String>> {
-        let chunks: Vec<Result<Bytes, ModelError>> = text
+        let chunks: Vec<Result<Bytes, ProviderError>> = text
             .chunks(cut.max(1))
             .map(|part| Ok(Bytes::copy_from_slice(part)))
             .collect();

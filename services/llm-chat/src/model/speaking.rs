@@ -1,5 +1,6 @@
 //! The built-in model behind the port: it thinks at once and speaks at a pace that a reader can follow.
 
+use atelier_generation::ProviderError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use atelier_proto::generation::v1::{FinishReason, Usage};
 use futures_util::stream::BoxStream;
 
 use super::offline::{self, Speaker as Voice, Turn as Heard};
-use super::{Delta, ModelError, Sampling};
+use super::{Delta, Sampling};
 use crate::conversation::{Speaker, Turn};
 use crate::ports::ChatModel;
 
@@ -37,7 +38,7 @@ impl ChatModel for OfflineChatModel {
         _: &str,
         turns: Vec<Turn>,
         sampling: Sampling,
-    ) -> Result<BoxStream<'static, Result<Delta, ModelError>>, ModelError> {
+    ) -> Result<BoxStream<'static, Result<Delta, ProviderError>>, ProviderError> {
         let pace = self.pace;
         let thought = tokio::task::spawn_blocking(move || {
             let heard: Vec<Heard<'_>> = turns
@@ -59,7 +60,7 @@ impl ChatModel for OfflineChatModel {
         });
         let (reply, read) = thought
             .await
-            .map_err(|error| ModelError::Unreachable(Box::new(error)))?;
+            .map_err(|error| ProviderError::Unreachable(Box::new(error)))?;
         Ok(Box::pin(async_stream::try_stream! {
             let pieces = offline::pieces(&reply);
             let allowed = sampling.max_tokens.map_or(usize::MAX, |tokens| tokens as usize);

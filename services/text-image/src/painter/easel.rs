@@ -1,5 +1,6 @@
 //! The built-in painter behind the port: it paints on a thread of its own and stops when nobody watches any more.
 
+use atelier_generation::ProviderError;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -7,7 +8,6 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::PainterError;
 use super::offline::{self, PaintError, Preview, Progress, Style};
 use crate::image::Commission;
 use crate::ports::{Painted, Painter, Stroke};
@@ -30,7 +30,7 @@ impl Painter for OfflinePainter {
         &self,
         _: &str,
         commission: Commission,
-    ) -> BoxStream<'static, Result<Stroke, PainterError>> {
+    ) -> BoxStream<'static, Result<Stroke, ProviderError>> {
         let (strokes, watched) = mpsc::channel(WAITING);
         // The thread ends by itself when the receiver is dropped: the next stroke that cannot be sent breaks it off.
         tokio::task::spawn_blocking(move || {
@@ -42,10 +42,10 @@ impl Painter for OfflinePainter {
     }
 }
 
-type Strokes = mpsc::Sender<Result<Stroke, PainterError>>;
+type Strokes = mpsc::Sender<Result<Stroke, ProviderError>>;
 
-fn paint(commission: &Commission, strokes: &Strokes) -> Result<Painted, PainterError> {
-    let broken = |error: PaintError| PainterError::Broken(error.to_string());
+fn paint(commission: &Commission, strokes: &Strokes) -> Result<Painted, ProviderError> {
+    let broken = |error: PaintError| ProviderError::Inside(Box::new(error));
     let asked = offline::Commission {
         prompt: &commission.prompt,
         style: Style::from_id(&commission.style).unwrap_or(Style::ALL[0]),

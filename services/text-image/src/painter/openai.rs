@@ -2,9 +2,10 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/images/create>.
 
+use atelier_generation::ProviderError;
 use std::time::Duration;
 
-use atelier_kit::outbound;
+use atelier_kit::outbound::{self, Upstream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -14,9 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::PainterError;
 use super::offline::Style;
-use crate::config::Upstream;
 use crate::image::Commission;
 use crate::ports::{Painted, Painter, Stroke};
 
@@ -83,7 +82,7 @@ impl Painter for OpenAiPainter {
         &self,
         model: &str,
         commission: Commission,
-    ) -> BoxStream<'static, Result<Stroke, PainterError>> {
+    ) -> BoxStream<'static, Result<Stroke, ProviderError>> {
         let (painter, model) = (self.clone(), model.to_owned());
         Box::pin(futures_util::stream::once(async move {
             painter.ask(&model, &commission).await.map(Stroke::Done)
@@ -92,7 +91,7 @@ impl Painter for OpenAiPainter {
 }
 
 impl OpenAiPainter {
-    async fn ask(&self, model: &str, commission: &Commission) -> Result<Painted, PainterError> {
+    async fn ask(&self, model: &str, commission: &Commission) -> Result<Painted, ProviderError> {
         let style = Style::from_id(&commission.style).map_or("", |style| style.title());
         let body = Request {
             model,
@@ -115,21 +114,23 @@ impl OpenAiPainter {
         let text = read(response, ANSWER_BYTES).await?;
         let answer: Answer = serde_json::from_slice(&text).map_err(|error| {
             // The error may repeat a piece of what was said.
-            PainterError::Garbled(outbound::quote(&error.to_string(), self.key.as_ref()))
+            ProviderError::Garbled(outbound::quote(&error.to_string(), self.key.as_ref()))
         })?;
         let datum = answer
             .data
             .into_iter()
             .next()
-            .ok_or_else(|| PainterError::Garbled("no picture in the answer".to_owned()))?;
+            .ok_or_else(|| ProviderError::Garbled("no picture in the answer".to_owned()))?;
         let bytes = match (datum.b64_json, datum.url) {
             (Some(text), _) => STANDARD
                 .decode(text)
-                .map_err(|error| PainterError::Garbled(error.to_string()))?
+                .map_err(|error| ProviderError::Garbled(error.to_string()))?
                 .into(),
             (None, Some(url)) => self.fetch(&url).await?,
             (None, None) => {
-                return Err(PainterError::Garbled("neither b64_json nor url".to_owned()));
+                return Err(ProviderError::Garbled(
+                    "neither b64_json nor url".to_owned(),
+                ));
             }
         };
         measure(bytes)
@@ -137,10 +138,10 @@ impl OpenAiPainter {
 
     /// Fetches a picture that the API answered with a URL for; from the API's own origin alone, so that an answer
     /// cannot send this process anywhere.
-    async fn fetch(&self, url: &str) -> Result<Bytes, PainterError> {
-        let url = Url::parse(url).map_err(|error| PainterError::Garbled(error.to_string()))?;
+    async fn fetch(&self, url: &str) -> Result<Bytes, ProviderError> {
+        let url = Url::parse(url).map_err(|error| ProviderError::Garbled(error.to_string()))?;
         if url.origin() != self.base.origin() {
-            return Err(PainterError::Garbled(
+            return Err(ProviderError::Garbled(
                 "the picture's URL leads to another origin".to_owned(),
             ));
         }
@@ -152,29 +153,29 @@ impl OpenAiPainter {
         read(response, PICTURE_BYTES).await
     }
 
-    async fn refusal(&self, status: u16, response: reqwest::Response) -> PainterError {
+    async fn refusal(&self, status: u16, response: reqwest::Response) -> ProviderError {
         if matches!(status, 402 | 408 | 409 | 425 | 429 | 500..=599) {
-            return PainterError::Busy(status);
+            return ProviderError::Busy(status);
         }
         let text = read(response, ERROR_BYTES).await.unwrap_or_default();
         let message = outbound::quote(&String::from_utf8_lossy(&text), self.key.as_ref());
-        PainterError::Refused { status, message }
+        ProviderError::Refused { status, message }
     }
 }
 
 /// The URL may carry a password.
-fn unreachable(error: reqwest::Error) -> PainterError {
-    PainterError::Unreachable(Box::new(error.without_url()))
+fn unreachable(error: reqwest::Error) -> ProviderError {
+    ProviderError::Unreachable(Box::new(error.without_url()))
 }
 
 /// Reads a body of at most so many bytes; they are counted, and no header is believed.
-async fn read(response: reqwest::Response, most: usize) -> Result<Bytes, PainterError> {
+async fn read(response: reqwest::Response, most: usize) -> Result<Bytes, ProviderError> {
     let mut body = response.bytes_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(unreachable)?;
         if bytes.len() + chunk.len() > most {
-            return Err(PainterError::Garbled(format!(
+            return Err(ProviderError::Garbled(format!(
                 "the answer has more than {most} bytes"
             )));
         }
@@ -184,17 +185,19 @@ async fn read(response: reqwest::Response, most: usize) -> Result<Bytes, Painter
 }
 
 /// Looks at the bytes, not at what somebody says of them.
-fn measure(bytes: Bytes) -> Result<Painted, PainterError> {
+fn measure(bytes: Bytes) -> Result<Painted, ProviderError> {
     if bytes.len() > PICTURE_BYTES {
-        return Err(PainterError::Garbled("the picture is too large".to_owned()));
+        return Err(ProviderError::Garbled(
+            "the picture is too large".to_owned(),
+        ));
     }
-    let garbled = |error: imagesize::ImageError| PainterError::Garbled(error.to_string());
+    let garbled = |error: imagesize::ImageError| ProviderError::Garbled(error.to_string());
     let content_type = match imagesize::image_type(&bytes).map_err(garbled)? {
         imagesize::ImageType::Png => "image/png",
         imagesize::ImageType::Jpeg => "image/jpeg",
         imagesize::ImageType::Webp => "image/webp",
         _ => {
-            return Err(PainterError::Garbled(
+            return Err(ProviderError::Garbled(
                 "neither PNG, JPEG nor WebP".to_owned(),
             ));
         }
@@ -204,7 +207,7 @@ fn measure(bytes: Bytes) -> Result<Painted, PainterError> {
         u32::try_from(side)
             .ok()
             .filter(|side| (1..=16_384).contains(side))
-            .ok_or_else(|| PainterError::Garbled("an impossible size".to_owned()))
+            .ok_or_else(|| ProviderError::Garbled("an impossible size".to_owned()))
     };
     Ok(Painted {
         content_type,

@@ -5,10 +5,9 @@ mod openai;
 mod received;
 mod speaking;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use atelier_generation::Failure;
+use atelier_generation::{Catalogue, Listed, ProviderError};
 use atelier_kit::service::StartError;
 use bytes::BytesMut;
 
@@ -20,76 +19,18 @@ use crate::ports::Voice;
 /// is one of thousands of figures or signs, each read as a word.
 pub(crate) const MAX_AUDIO_BYTES: usize = 64 << 20;
 
-/// Why a voice did not speak, or broke off.
-#[derive(Debug, thiserror::Error)]
-pub enum SpeechError {
-    /// The provider cannot be reached, or did not answer in time.
-    #[error("the provider cannot be reached")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The provider is busy, or its limit is reached.
-    #[error("the provider is busy (HTTP {0})")]
-    Busy(u16),
-    /// The provider refused the request, the key, the model or the voice.
-    #[error("the provider refused the request (HTTP {status}): {message}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// What it said, cut short.
-        message: String,
-    },
-    /// The provider sent something that is not the audio that was asked for.
-    #[error("the provider's answer cannot be used: {0}")]
-    Garbled(String),
-    /// The audio is larger than what is kept.
-    #[error("the audio is larger than {MAX_AUDIO_BYTES} bytes")]
-    TooLarge,
-    /// The text has nothing that this voice can read.
-    #[error("the text has nothing that this voice can say")]
-    NothingToSay,
-    /// An engine of ours failed.
-    #[error("a built-in voice failed")]
-    Inside(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<SpeechError> for Failure {
-    fn from(error: SpeechError) -> Self {
-        if let SpeechError::Inside(_) = &error {
-            return Failure::internal(&error);
-        }
-        tracing::warn!(error = %atelier_kit::fault::chain(&error), "a voice failed");
-        match error {
-            SpeechError::Unreachable(_) => Failure::passing(
-                "UPSTREAM_UNAVAILABLE",
-                "the voice's provider cannot be reached",
-            ),
-            SpeechError::Busy(_) => {
-                Failure::passing("UPSTREAM_BUSY", "the voice's provider is busy")
-            }
-            SpeechError::Refused { status, .. } => Failure::lasting(
-                "UPSTREAM_REFUSED",
-                format!("the voice's provider refused the request (HTTP {status})"),
-            ),
-            SpeechError::Garbled(_) => Failure::passing(
-                "UPSTREAM_GARBLED",
-                "the voice's provider sent no audio that can be used",
-            ),
-            SpeechError::TooLarge => Failure::lasting(
-                "AUDIO_TOO_LARGE",
-                "the audio is larger than what can be kept",
-            ),
-            SpeechError::NothingToSay => Failure::lasting(
-                "NOTHING_TO_SAY",
-                "the text has nothing that this voice can read",
-            ),
-            SpeechError::Inside(_) => Failure::internal(&error),
-        }
+/// The audio is larger than what is kept.
+fn too_large() -> ProviderError {
+    ProviderError::Unfit {
+        reason: "AUDIO_TOO_LARGE",
+        message: format!("the audio is larger than {MAX_AUDIO_BYTES} bytes"),
     }
 }
 
 /// Appends to a file in the making, within its bound.
-fn append(file: &mut BytesMut, bytes: &[u8]) -> Result<(), SpeechError> {
+fn append(file: &mut BytesMut, bytes: &[u8]) -> Result<(), ProviderError> {
     if bytes.len() > MAX_AUDIO_BYTES.saturating_sub(file.len()) {
-        return Err(SpeechError::TooLarge);
+        return Err(too_large());
     }
     file.extend_from_slice(bytes);
     Ok(())
@@ -117,49 +58,21 @@ pub struct Entry {
     pub adapter: Arc<dyn Voice>,
 }
 
+impl Listed for Entry {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn provider(&self) -> &str {
+        self.provider
+    }
+}
+
 /// All voices that can be asked for, the default first.
-pub struct Catalogue {
-    entries: Vec<Entry>,
-    by_id: HashMap<String, usize>,
-}
-
-impl Catalogue {
-    /// The first entry becomes the default; there must be one.
-    fn new(entries: Vec<Entry>) -> Self {
-        let by_id = entries
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| (entry.id.clone(), at))
-            .collect();
-        Self { entries, by_id }
-    }
-
-    /// A voice by its id; the empty id is the default.
-    pub fn get(&self, id: &str) -> Option<&Entry> {
-        if id.is_empty() {
-            return self.entries.first();
-        }
-        self.by_id.get(id).and_then(|at| self.entries.get(*at))
-    }
-
-    /// All voices, the default first.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
-    }
-
-    /// For the inventory.
-    pub fn describe(&self) -> String {
-        let names: Vec<String> = self
-            .entries
-            .iter()
-            .map(|entry| format!("{} ({})", entry.id, entry.provider))
-            .collect();
-        names.join(", ")
-    }
-}
+pub type Voices = Catalogue<Entry>;
 
 /// The voices of a configuration: the real ones first where there are any, the built-in ones always.
-pub fn catalogue(config: &Config) -> Result<Catalogue, StartError> {
+pub fn voices(config: &Config) -> Result<Voices, StartError> {
     const FORMATS: &[AudioFormat] = &[AudioFormat::Wav, AudioFormat::Flac];
     let mut entries = Vec::new();
     if let Some(upstream) = &config.upstream {

@@ -2,15 +2,17 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/audio/createSpeech>.
 
+use atelier_generation::ProviderError;
 use std::time::Duration;
 
+use atelier_kit::outbound;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::{MAX_AUDIO_BYTES, SpeechError, append, received};
+use super::{MAX_AUDIO_BYTES, append, received};
 use crate::config::Upstream;
 use crate::conversion::{Order, format_name};
 use crate::ports::{Piece, Spoken, Voice};
@@ -39,6 +41,7 @@ pub struct OpenAiVoice {
 impl OpenAiVoice {
     /// A client for this API.
     pub fn new(upstream: &Upstream) -> Result<Self, reqwest::Error> {
+        outbound::crypto();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(TOTAL)
@@ -47,13 +50,13 @@ impl OpenAiVoice {
             .build()?;
         Ok(Self {
             client,
-            url: endpoint(upstream, "audio/speech"),
+            url: outbound::endpoint(&upstream.url, "audio/speech", upstream.key.as_ref()),
             key: upstream.key.clone(),
             model: upstream.model.clone(),
         })
     }
 
-    async fn ask(&self, order: &Order) -> Result<reqwest::Response, SpeechError> {
+    async fn ask(&self, order: &Order) -> Result<reqwest::Response, ProviderError> {
         let body = Request {
             model: &self.model,
             input: &order.text,
@@ -67,30 +70,19 @@ impl OpenAiVoice {
         }
         let response = tokio::time::timeout(FIRST_BYTE, request.send())
             .await
-            .map_err(|late| SpeechError::Unreachable(Box::new(late)))?
+            .map_err(|late| ProviderError::Unreachable(Box::new(late)))?
             .map_err(unreachable)?;
         let status = response.status();
         if !status.is_success() {
-            return Err(refusal(status.as_u16(), response).await);
+            return Err(refusal(status.as_u16(), response, self.key.as_ref()).await);
         }
         Ok(response)
     }
 }
 
-fn endpoint(upstream: &Upstream, path: &str) -> String {
-    let mut base = upstream.url.clone();
-    if upstream.key.is_some() {
-        // A name and a password in the URL would be sent as a second `authorization`. These fail only where a URL
-        // cannot have them, and then it has none.
-        let _ = base.set_username("");
-        let _ = base.set_password(None);
-    }
-    format!("{}/{path}", base.as_str().trim_end_matches('/'))
-}
-
 /// The URL may carry a password.
-fn unreachable(error: reqwest::Error) -> SpeechError {
-    SpeechError::Unreachable(Box::new(error.without_url()))
+fn unreachable(error: reqwest::Error) -> ProviderError {
+    ProviderError::Unreachable(Box::new(error.without_url()))
 }
 
 #[derive(Serialize)]
@@ -103,14 +95,14 @@ struct Request<'a> {
 }
 
 impl Voice for OpenAiVoice {
-    fn speak(&self, order: &Order) -> BoxStream<'static, Result<Piece, SpeechError>> {
+    fn speak(&self, order: &Order) -> BoxStream<'static, Result<Piece, ProviderError>> {
         let (api, order) = (self.clone(), order.clone());
         Box::pin(async_stream::try_stream! {
             let response = api.ask(&order).await?;
             let status = response.status().as_u16();
             let length = response.content_length().filter(|length| *length > 0);
             if length.is_some_and(|length| length > MAX_AUDIO_BYTES as u64) {
-                Err(SpeechError::TooLarge)?;
+                Err(super::too_large())?;
             }
             let mut body = response.bytes_stream();
             let mut file = BytesMut::new();
@@ -118,7 +110,7 @@ impl Voice for OpenAiVoice {
             loop {
                 let next = tokio::time::timeout(IDLE, body.next())
                     .await
-                    .map_err(|late| SpeechError::Unreachable(Box::new(late)))?;
+                    .map_err(|late| ProviderError::Unreachable(Box::new(late)))?;
                 let Some(chunk) = next else { break };
                 append(&mut file, &chunk.map_err(unreachable)?)?;
                 // What is not audio is not told as audio.
@@ -134,7 +126,7 @@ impl Voice for OpenAiVoice {
             let examined = tokio::task::spawn_blocking(move || received::examine(order.format, file));
             // A decoder that gave up in a panic met bytes that make no sense.
             let (file, duration_micros) =
-                examined.await.map_err(|error| SpeechError::Garbled(error.to_string()))??;
+                examined.await.map_err(|error| ProviderError::Garbled(error.to_string()))??;
             yield Piece::Done(Spoken {
                 file,
                 duration_micros,
@@ -146,9 +138,13 @@ impl Voice for OpenAiVoice {
     }
 }
 
-async fn refusal(status: u16, response: reqwest::Response) -> SpeechError {
+async fn refusal(
+    status: u16,
+    response: reqwest::Response,
+    key: Option<&SecretString>,
+) -> ProviderError {
     if matches!(status, 408 | 409 | 425 | 429 | 500..=599) {
-        return SpeechError::Busy(status);
+        return ProviderError::Busy(status);
     }
     let mut body = response.bytes_stream();
     let mut text = Vec::new();
@@ -158,6 +154,6 @@ async fn refusal(status: u16, response: reqwest::Response) -> SpeechError {
             break;
         }
     }
-    let message: String = String::from_utf8_lossy(&text).chars().take(300).collect();
-    SpeechError::Refused { status, message }
+    let message = outbound::quote(&String::from_utf8_lossy(&text), key);
+    ProviderError::Refused { status, message }
 }

@@ -1,23 +1,24 @@
 //! Audio files that a provider sent: whether they are what was asked for, and how long they play; it fetches nothing.
 
+use atelier_generation::ProviderError;
 use std::io::Cursor;
 
 use atelier_kit::moment::Micros;
 use bytes::{Bytes, BytesMut};
 
-use super::{MAX_AUDIO_BYTES, SpeechError};
+use super::MAX_AUDIO_BYTES;
 use crate::audio::AudioFormat;
 
 /// The longest sound that is taken, in seconds: the longest text at the slowest pace takes a third of it. A few
 /// bytes of FLAC can stand for hours of silence.
 const MAX_SECONDS: u64 = 7_200;
 
-fn garbled(what: impl std::fmt::Display) -> SpeechError {
-    SpeechError::Garbled(what.to_string())
+fn garbled(what: impl std::fmt::Display) -> ProviderError {
+    ProviderError::Garbled(what.to_string())
 }
 
 /// Whether these first bytes begin a file of the format; `false` while there are too few to tell.
-pub(super) fn begins(format: AudioFormat, bytes: &[u8]) -> Result<bool, SpeechError> {
+pub(super) fn begins(format: AudioFormat, bytes: &[u8]) -> Result<bool, ProviderError> {
     let (known, right) = match format {
         AudioFormat::Wav => (
             bytes.len() >= 12,
@@ -38,7 +39,7 @@ pub(super) fn begins(format: AudioFormat, bytes: &[u8]) -> Result<bool, SpeechEr
 pub(super) fn examine(
     format: AudioFormat,
     mut file: BytesMut,
-) -> Result<(Bytes, Micros), SpeechError> {
+) -> Result<(Bytes, Micros), ProviderError> {
     if !begins(format, &file)? {
         return Err(garbled("the body has hardly a byte"));
     }
@@ -55,7 +56,7 @@ pub(super) fn examine(
     Ok((file.freeze(), duration))
 }
 
-fn micros(samples: u64, rate: u32) -> Result<Micros, SpeechError> {
+fn micros(samples: u64, rate: u32) -> Result<Micros, ProviderError> {
     if rate == 0 || samples / u64::from(rate) > MAX_SECONDS {
         return Err(garbled("the audio is too long"));
     }
@@ -70,7 +71,7 @@ fn word(file: &[u8], at: usize) -> Option<u32> {
 
 /// Writes the lengths into a header that was sent before they were known. A file that is shorter than its header
 /// says was cut off.
-fn close_wav(file: &mut BytesMut) -> Result<(), SpeechError> {
+fn close_wav(file: &mut BytesMut) -> Result<(), ProviderError> {
     let mut at = 12;
     let mut frame = 1;
     loop {
@@ -109,13 +110,13 @@ fn close_wav(file: &mut BytesMut) -> Result<(), SpeechError> {
     }
 }
 
-fn wav_duration(file: &[u8]) -> Result<Micros, SpeechError> {
+fn wav_duration(file: &[u8]) -> Result<Micros, ProviderError> {
     let reader = hound::WavReader::new(Cursor::new(file)).map_err(garbled)?;
     micros(reader.duration().into(), reader.spec().sample_rate)
 }
 
 /// Decodes all of it: each frame's checksum is looked at, and the header need not know the length.
-fn flac_duration(file: &[u8]) -> Result<Micros, SpeechError> {
+fn flac_duration(file: &[u8]) -> Result<Micros, ProviderError> {
     let mut reader = claxon::FlacReader::new(Cursor::new(file)).map_err(garbled)?;
     let info = reader.streaminfo();
     let mut samples = 0;
@@ -152,7 +153,7 @@ mod tests {
         (streamed, stored)
     }
 
-    fn examined(format: AudioFormat, bytes: &[u8]) -> Result<(Bytes, Micros), SpeechError> {
+    fn examined(format: AudioFormat, bytes: &[u8]) -> Result<(Bytes, Micros), ProviderError> {
         examine(format, BytesMut::from(bytes))
     }
 

@@ -1,5 +1,6 @@
 //! The built-in voices behind the port: they speak on a thread of their own and stop when nobody listens.
 
+use atelier_generation::ProviderError;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::append;
 use super::offline::{OfflineVoices, Prosody, VoiceError, catalogue};
-use super::{SpeechError, append};
 use crate::audio::{AudioError, Encoder};
 use crate::conversion::Order;
 use crate::ports::{Piece, Spoken, Voice};
@@ -25,19 +26,25 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// How long a character of ordinary English takes at the voice's own pace; only the progress is told by it.
 const SECONDS_A_CHARACTER: f64 = 0.068;
 
-impl From<VoiceError> for SpeechError {
+/// Told when a text has nothing that a voice can read.
+const NOTHING_TO_SAY: &str = "NOTHING_TO_SAY";
+
+impl From<VoiceError> for ProviderError {
     fn from(error: VoiceError) -> Self {
         match error {
-            VoiceError::NothingToSay => SpeechError::NothingToSay,
+            VoiceError::NothingToSay => ProviderError::Unfit {
+                reason: NOTHING_TO_SAY,
+                message: "the text has nothing that this voice can read".to_owned(),
+            },
             // The order was checked before: what is left is a defect of ours.
-            other => SpeechError::Inside(Box::new(other)),
+            other => ProviderError::Inside(Box::new(other)),
         }
     }
 }
 
-impl From<AudioError> for SpeechError {
+impl From<AudioError> for ProviderError {
     fn from(error: AudioError) -> Self {
-        SpeechError::Inside(Box::new(error))
+        ProviderError::Inside(Box::new(error))
     }
 }
 
@@ -56,7 +63,7 @@ impl OfflineVoice {
 }
 
 impl Voice for OfflineVoice {
-    fn speak(&self, order: &Order) -> BoxStream<'static, Result<Piece, SpeechError>> {
+    fn speak(&self, order: &Order) -> BoxStream<'static, Result<Piece, ProviderError>> {
         let (pieces, received) = mpsc::channel(WAITING);
         let (voices, order) = (self.voices.clone(), order.clone());
         tokio::task::spawn_blocking(move || {
@@ -70,14 +77,14 @@ impl Voice for OfflineVoice {
     }
 }
 
-type Pieces = mpsc::Sender<Result<Piece, SpeechError>>;
+type Pieces = mpsc::Sender<Result<Piece, ProviderError>>;
 
 /// Speaks an order to its end; `None` when nobody listens any more.
 fn record(
     voices: &OfflineVoices,
     order: &Order,
     pieces: &Pieces,
-) -> Result<Option<Spoken>, SpeechError> {
+) -> Result<Option<Spoken>, ProviderError> {
     let rate = catalogue()
         .iter()
         .find(|voice| voice.id == order.voice)
@@ -131,7 +138,7 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    fn take(&mut self, samples: &[i16]) -> Result<ControlFlow<()>, SpeechError> {
+    fn take(&mut self, samples: &[i16]) -> Result<ControlFlow<()>, ProviderError> {
         self.samples += samples.len() as u64;
         append(&mut self.file, &self.encoder.push(samples)?)?;
         if self.told > 0 && self.file.len() - self.told < PIECE_BYTES {
@@ -162,7 +169,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn finish(mut self, rate: u32, skipped: u32) -> Result<Option<Spoken>, SpeechError> {
+    fn finish(mut self, rate: u32, skipped: u32) -> Result<Option<Spoken>, ProviderError> {
         let encoder = self.encoder;
         let finished = encoder.finish()?;
         append(&mut self.file, &finished.tail)?;
@@ -273,7 +280,10 @@ mod tests {
             .speak(&order("你好", AudioFormat::Wav));
         assert!(matches!(
             speech.next().await,
-            Some(Err(SpeechError::NothingToSay))
+            Some(Err(ProviderError::Unfit {
+                reason: NOTHING_TO_SAY,
+                ..
+            }))
         ));
         assert!(speech.next().await.is_none());
     }

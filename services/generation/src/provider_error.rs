@@ -1,0 +1,61 @@
+//! Why a provider gave nothing, or broke off: one enum for every medium, and one table of what its owner is told.
+
+use crate::ports::Failure;
+
+/// Why a provider gave nothing, or broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// It cannot be reached, or did not answer in time.
+    #[error("the provider cannot be reached")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It is busy, or its limit is reached.
+    #[error("the provider is busy (HTTP {0})")]
+    Busy(u16),
+    /// It refused the request, the key or the model.
+    #[error("the provider refused the request (HTTP {status}): {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What it said, cut short and without the key.
+        message: String,
+    },
+    /// It sent something that is not what was asked for.
+    #[error("the provider's answer cannot be used: {0}")]
+    Garbled(String),
+    /// The request itself cannot lead to a result here: told with this reason and this sentence.
+    #[error("{message}")]
+    Unfit {
+        /// A constant in UPPER_SNAKE_CASE.
+        reason: &'static str,
+        /// A sentence for a person.
+        message: String,
+    },
+    /// A built-in provider failed: a defect of ours.
+    #[error("a built-in provider failed")]
+    Inside(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        if let ProviderError::Inside(_) = &error {
+            return Failure::internal(&error);
+        }
+        tracing::warn!(error = %atelier_kit::fault::chain(&error), "a provider failed");
+        match error {
+            ProviderError::Unreachable(_) => {
+                Failure::passing("UPSTREAM_UNAVAILABLE", "the provider cannot be reached")
+            }
+            ProviderError::Busy(_) => Failure::passing("UPSTREAM_BUSY", "the provider is busy"),
+            ProviderError::Refused { status, .. } => Failure::lasting(
+                "UPSTREAM_REFUSED",
+                format!("the provider refused the request (HTTP {status})"),
+            ),
+            ProviderError::Garbled(_) => Failure::passing(
+                "UPSTREAM_GARBLED",
+                "the provider gave an answer that cannot be used",
+            ),
+            ProviderError::Unfit { reason, message } => Failure::lasting(reason, message),
+            ProviderError::Inside(_) => Failure::internal(&error),
+        }
+    }
+}
