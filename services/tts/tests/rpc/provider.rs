@@ -89,7 +89,9 @@ async fn answer(Shared(seen): Shared<Arc<Seen>>, request: Request) -> Response {
     };
     match voice.as_str() {
         "good" => Body::from_stream(stream::iter(halves().map(Chunk::Ok))).into_response(),
-        "unauthorised" => (StatusCode::UNAUTHORIZED, "{\"error\":\"bad key\"}").into_response(),
+        "unauthorised" => {
+            (StatusCode::UNAUTHORIZED, "{\"error\":\"bad key sesame\"}").into_response()
+        }
         "busy" => (StatusCode::TOO_MANY_REQUESTS, "later").into_response(),
         "cut" => {
             let [one, _] = halves();

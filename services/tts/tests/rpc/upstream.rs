@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use atelier_kit::testing::eventually;
+use atelier_kit::testing::log::Log;
 use atelier_proto::generation::v1::State;
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::tts::v1 as pb;
@@ -340,4 +341,19 @@ async fn a_service_that_ends_says_so_to_whoever_listens_later() {
         ("INTERRUPTED", true)
     );
     opened.shut().await;
+}
+
+#[tokio::test]
+async fn a_key_that_the_provider_repeats_is_hidden_in_the_log() {
+    let log = Log::new();
+    let (house, upstream) = (House::new().await, upstream().await);
+    let room = room(&house, &upstream).await;
+    said(&room, "unauthorised").await;
+    room.shut().await;
+    let logged = log.text();
+    assert!(
+        logged.contains("bad key [key]"),
+        "the refusal was not logged"
+    );
+    assert!(!logged.contains("sesame"), "the key was logged");
 }
