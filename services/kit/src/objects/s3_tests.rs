@@ -85,7 +85,7 @@ async fn the_embedded_server_keeps_the_contract() {
 
 /// For an S3 that someone runs: `ATELIER_TEST_S3=http://127.0.0.1:5000 cargo test -p atelier-kit -- --ignored at_hand`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs an S3: name its URL in ATELIER_TEST_S3"]
+#[ignore = "needs an S3 that others wrote: `./test system` runs it against one, or name its URL in ATELIER_TEST_S3"]
 #[expect(
     clippy::disallowed_methods,
     reason = "a test that is asked for by hand has no settings"
