@@ -1,12 +1,14 @@
 //! The command line; every flag is a setting too, and the flag wins.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use atelier_kit::config::Settings;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 
 use crate::config;
+use crate::inventory::WRONG_SETTING;
 use crate::roster;
 
 /// Chat, pictures and speech as a gRPC mesh in one binary.
@@ -35,7 +37,7 @@ Examples:
   atelier demo                the whole story: register, chat, draw, speak, count
   atelier admin grant EMAIL   the first admin
 
-Exit codes: 0 all is well, 1 something failed, 64 a wrong setting or flag (2 for one that cannot be parsed).";
+Exit codes: 0 all is well, 1 something failed, 64 a wrong setting or flag.";
 
 /// Where things are.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -118,16 +120,25 @@ fn size(text: &str) -> Result<(i32, i32), String> {
 }
 
 impl Args {
-    /// Reads the command line; what is wrong with it is told, with exit code 2.
-    pub fn read() -> Self {
-        let args = Self::parse();
-        if args.command.is_some() && !args.roles.is_empty() {
-            let conflict = "roles cannot be named together with a command";
-            Self::command()
-                .error(ErrorKind::ArgumentConflict, conflict)
-                .exit();
-        }
-        args
+    /// Reads the command line. What cannot be read is told, and so is what was only asked for (help, version): then
+    /// there is an exit code in place of the arguments.
+    pub fn read() -> Result<Self, ExitCode> {
+        let read = Self::try_parse().and_then(|args| {
+            if args.command.is_some() && !args.roles.is_empty() {
+                let conflict = "roles cannot be named together with a command";
+                return Err(Self::command().error(ErrorKind::ArgumentConflict, conflict));
+            }
+            Ok(args)
+        });
+        read.map_err(|error| {
+            // A closed pipe is no reason for another exit code.
+            let _ = error.print();
+            if error.use_stderr() {
+                ExitCode::from(WRONG_SETTING)
+            } else {
+                ExitCode::SUCCESS
+            }
+        })
     }
 
     /// The settings: the environment's, with the flags on top.

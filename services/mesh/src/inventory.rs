@@ -11,8 +11,8 @@ use atelier_kit::service::StartError;
 
 use crate::mesh::Mesh;
 
-/// sysexits' EX_USAGE: a wrong setting.
-const WRONG_SETTING: u8 = 64;
+/// sysexits' EX_USAGE: a wrong setting or flag.
+pub const WRONG_SETTING: u8 = 64;
 
 /// Each service, its address, and the adapter of each of its ports.
 pub fn print(mesh: &Mesh) {

@@ -19,7 +19,10 @@ use args::{Args, Command};
 use atelier_kit::telemetry::Telemetry;
 
 fn main() -> ExitCode {
-    let args = Args::read();
+    let args = match Args::read() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return inventory::failure(&error.into()),

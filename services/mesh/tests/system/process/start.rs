@@ -53,7 +53,7 @@ async fn a_wrong_setting_is_one_line_and_exit_code_64() {
 }
 
 #[tokio::test]
-async fn a_command_line_that_cannot_be_read_is_exit_code_2_with_help() {
+async fn a_command_line_that_cannot_be_read_is_exit_code_64_with_help() {
     for args in [
         &["billing"][..],
         &["users", "billing"],
@@ -63,7 +63,7 @@ async fn a_command_line_that_cannot_be_read_is_exit_code_2_with_help() {
         &["admin"],
     ] {
         let ended = Launch::new(args).run().await;
-        assert_eq!(ended.code(), Some(2), "{args:?}: {ended:?}");
+        assert_eq!(ended.code(), Some(64), "{args:?}: {ended:?}");
         assert_eq!(ended.stdout, "");
         let help = ended.stderr.contains("--help") || ended.stderr.contains("Usage:");
         assert!(help, "{args:?}: {}", ended.stderr);
