@@ -29,12 +29,6 @@ impl Error {
     }
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::store(error)
-    }
-}
-
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
@@ -58,31 +52,5 @@ impl From<Error> for Fault {
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         Fault::from(error).into()
-    }
-}
-
-/// Why a service's own rows refused a change that the record was about to make.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// A rule of the service; nothing is written.
-    #[error("{0}")]
-    Rule(Fault),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Rule(fault)
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Rule(fault) => Error::Refused(fault),
-            Refusal::Database(error) => Error::store(error),
-        }
     }
 }

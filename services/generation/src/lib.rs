@@ -23,7 +23,7 @@ pub mod store;
 pub use catalogue::{Catalogue, Listed};
 pub use emitter::{Emitter, Stopped};
 pub use engine::{Generations, Parts};
-pub use error::{Error, Refusal};
+pub use error::Error;
 pub use events::EventStream;
 pub use ports::{
     Courier, End, Failure, Finish, GenerationRecord, Inserted, Job, Journal, Lease, NewGeneration,
@@ -31,3 +31,4 @@ pub use ports::{
 };
 pub use provider_error::ProviderError;
 pub use rpcs::{Answers, respond};
+pub use store::Refusal;

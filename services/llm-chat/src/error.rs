@@ -53,9 +53,3 @@ impl From<Error> for tonic::Status {
         Fault::from(error).into()
     }
 }
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(Box::new(error))
-    }
-}

@@ -9,6 +9,7 @@ mod ports;
 mod provider;
 mod store;
 mod task;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     let generations = Generations::embedded(
         foundation,
         database.clone(),
-        store::ReplyRows,
+        store::ReplyRows::new(model::offline::title),
         provider::ReplyProvider::new(store.clone(), models.clone()),
         config.at_once,
     );

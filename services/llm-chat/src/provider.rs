@@ -8,9 +8,10 @@ use atelier_proto::generation::v1::{FinishReason, Usage};
 use futures_util::StreamExt as _;
 
 use crate::conversation::{Turn, shown};
-use crate::model::{Delta, Models, offline};
+use crate::model::{Delta, Models};
 use crate::ports::ConversationStore;
 use crate::task::{Of, Task};
+use crate::tokens;
 
 /// How many messages before a reply are read at most.
 const HISTORY: i64 = 400;
@@ -59,7 +60,7 @@ impl Provider for ReplyProvider {
         let turns = self.turns(task.of).await?;
         let read: u32 = turns
             .iter()
-            .map(|turn| offline::count_tokens(&turn.text))
+            .map(|turn| tokens::count_tokens(&turn.text))
             .sum();
         let mut reply = model
             .adapter
@@ -87,7 +88,7 @@ impl Provider for ReplyProvider {
         // A provider that gives no figures is charged by our own count, and the answer says so.
         let usage = usage.unwrap_or_else(|| Usage {
             input_tokens: read.into(),
-            output_tokens: offline::count_tokens(&written).into(),
+            output_tokens: tokens::count_tokens(&written).into(),
             estimated: true,
             ..Usage::default()
         });

@@ -17,7 +17,7 @@ pub enum Error {
     Objects(#[from] BlobError),
     /// The image store failed.
     #[error("the image store failed")]
-    Store(#[from] sqlx::Error),
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {

@@ -13,7 +13,8 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
-use crate::error::{Error, Refusal};
+use super::refusal::Refusal;
+use crate::error::Error;
 use crate::fold::base;
 use crate::ports::{
     End, Failure, GenerationRecord, Inserted, Lease, NewGeneration, Outbox, Record,

@@ -2,10 +2,10 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/chat/streaming>.
 
-use atelier_generation::ProviderError;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use atelier_generation::ProviderError;
 use atelier_kit::outbound::{self, Upstream};
 use atelier_proto::generation::v1::{FinishReason, Usage};
 use bytes::Bytes;

@@ -1,9 +1,9 @@
 //! The built-in model behind the port: it thinks at once and speaks at a pace that a reader can follow.
 
-use atelier_generation::ProviderError;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use atelier_generation::ProviderError;
 use atelier_proto::generation::v1::{FinishReason, Usage};
 use futures_util::stream::BoxStream;
 
@@ -11,6 +11,7 @@ use super::offline::{self, Speaker as Voice, Turn as Heard};
 use super::{Delta, Sampling};
 use crate::conversation::{Speaker, Turn};
 use crate::ports::ChatModel;
+use crate::tokens;
 
 /// The model's id.
 pub const MODEL: &str = "atelier-offline";
@@ -54,7 +55,7 @@ impl ChatModel for OfflineChatModel {
                 .collect();
             let read: u32 = turns
                 .iter()
-                .map(|turn| offline::count_tokens(&turn.text))
+                .map(|turn| tokens::count_tokens(&turn.text))
                 .sum();
             (offline::reply(&heard), read)
         });
@@ -62,7 +63,7 @@ impl ChatModel for OfflineChatModel {
             .await
             .map_err(|error| ProviderError::Unreachable(Box::new(error)))?;
         Ok(Box::pin(async_stream::try_stream! {
-            let pieces = offline::pieces(&reply);
+            let pieces = tokens::pieces(&reply);
             let allowed = sampling.max_tokens.map_or(usize::MAX, |tokens| tokens as usize);
             let cut = pieces.len() > allowed;
             let mut said = 0;

@@ -5,3 +5,10 @@ mod sqlite;
 
 pub use projection::ReplyRows;
 pub use sqlite::SqliteConversationStore;
+
+/// What the driver says is told to the rules as a failure of the store.
+impl From<sqlx::Error> for crate::error::Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(Box::new(error))
+    }
+}

@@ -11,12 +11,20 @@ use atelier_proto::llm_chat::v1::Role;
 use prost::Message as _;
 
 use crate::error::Error;
-use crate::model::offline;
 use crate::task::{Of, Task};
 
 /// Writes messages with their generations.
 #[derive(Clone, Copy, Debug)]
-pub struct ReplyRows;
+pub struct ReplyRows {
+    title: fn(&str) -> String,
+}
+
+impl ReplyRows {
+    /// A conversation without a title gets one from its first message by this rule.
+    pub fn new(title: fn(&str) -> String) -> Self {
+        Self { title }
+    }
+}
 
 #[async_trait]
 impl Projection for ReplyRows {
@@ -80,7 +88,7 @@ impl Projection for ReplyRows {
             .execute(&mut *writer)
             .await?;
         let title = if title.is_empty() {
-            offline::title(&text)
+            (self.title)(&text)
         } else {
             title
         };

@@ -1,8 +1,8 @@
 //! The built-in painter behind the port: it paints on a thread of its own and stops when nobody watches any more.
 
-use atelier_generation::ProviderError;
 use std::ops::ControlFlow;
 
+use atelier_generation::ProviderError;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;

@@ -2,9 +2,9 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/images/create>.
 
-use atelier_generation::ProviderError;
 use std::time::Duration;
 
+use atelier_generation::ProviderError;
 use atelier_kit::outbound::{self, Upstream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

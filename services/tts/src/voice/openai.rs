@@ -2,9 +2,9 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/audio/createSpeech>.
 
-use atelier_generation::ProviderError;
 use std::time::Duration;
 
+use atelier_generation::ProviderError;
 use atelier_kit::outbound;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;

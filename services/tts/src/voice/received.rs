@@ -1,8 +1,8 @@
 //! Audio files that a provider sent: whether they are what was asked for, and how long they play; it fetches nothing.
 
-use atelier_generation::ProviderError;
 use std::io::Cursor;
 
+use atelier_generation::ProviderError;
 use atelier_kit::moment::Micros;
 use bytes::{Bytes, BytesMut};
 

@@ -1,9 +1,9 @@
 //! The built-in voices behind the port: they speak on a thread of their own and stop when nobody listens.
 
-use atelier_generation::ProviderError;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use atelier_generation::ProviderError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;

@@ -1,10 +1,10 @@
 //! Small work on text that is given: reversing, counting, sorting, changing case, summarising. It makes up nothing.
 
 use super::phrases::{clip, items, sentences};
-use super::pieces::{characters, head};
 use super::summary::{briefly, summary};
 use super::talk::{Part, Talk};
 use super::words::{Line, fold, tidy};
+use crate::tokens::{characters, head};
 
 /// Answers a task whose text comes with the whole message: "summarise: …", "count the words in: …".
 pub(super) fn whole(talk: &mut Talk, message: &str) -> Option<String> {

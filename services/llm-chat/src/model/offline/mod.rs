@@ -27,7 +27,6 @@ mod moods;
 mod number;
 mod pages;
 mod phrases;
-mod pieces;
 mod planets;
 mod problems;
 mod recall;
@@ -44,8 +43,6 @@ mod transcript;
 mod units;
 mod verse;
 mod words;
-
-pub use pieces::{count_tokens, pieces};
 
 /// The most characters a reply has.
 pub const MAX_REPLY: usize = 2_000;
@@ -80,12 +77,12 @@ pub fn reply(turns: &[Turn<'_>]) -> String {
     if reply.chars().count() <= MAX_REPLY {
         return reply;
     }
-    format!("{}…", pieces::head(&reply, MAX_REPLY - 1).trim_end())
+    format!("{}…", crate::tokens::head(&reply, MAX_REPLY - 1).trim_end())
 }
 
 /// A title for a conversation that opened with `first_user_text`: one line, never empty, at most 60 characters.
 pub fn title(first_user_text: &str) -> String {
-    let read = pieces::head(first_user_text, 2_000);
+    let read = crate::tokens::head(first_user_text, 2_000);
     let telling = |sentence: &str| sentence.chars().filter(|c| c.is_alphanumeric()).count() > 3;
     let greeting = |sentence: &str| {
         words::Line::new(sentence).is(&[
@@ -127,7 +124,7 @@ pub fn title(first_user_text: &str) -> String {
         learning::capital(&short)
     };
     // A letter may grow when it is made large ("ß"), so the bound is checked last.
-    let short = pieces::head(&short, MAX_TITLE);
+    let short = crate::tokens::head(&short, MAX_TITLE);
     if short.chars().any(|c| c.is_alphanumeric()) {
         short.to_owned()
     } else {

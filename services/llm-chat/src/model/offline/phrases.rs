@@ -120,7 +120,7 @@ pub(super) fn clip(text: &str, most: usize) -> String {
         let length = word.chars().count();
         if count + length + 1 > most {
             if line.is_empty() {
-                line = super::pieces::head(word, most.saturating_sub(1)).to_owned();
+                line = crate::tokens::head(word, most.saturating_sub(1)).to_owned();
             }
             line.push('…');
             return line;

@@ -4,7 +4,7 @@ use super::words::{Line, fold, tidy};
 
 /// Whether `text` is Spanish, English, or too short to tell.
 pub(super) fn is_spanish(text: &str) -> Option<bool> {
-    let low = fold(super::pieces::head(text, 600));
+    let low = fold(crate::tokens::head(text, 600));
     if low.contains(['¿', '¡']) {
         return Some(true);
     }

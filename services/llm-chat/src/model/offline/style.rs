@@ -30,7 +30,7 @@ pub(super) struct Style {
 impl Style {
     /// Takes in a system instruction; what it does not understand it leaves.
     pub(super) fn instruct(&mut self, text: &str) {
-        for sentence in sentences(super::pieces::head(text, 8_000))
+        for sentence in sentences(crate::tokens::head(text, 8_000))
             .into_iter()
             .take(60)
         {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::phrases::{clip, content, join, sentences};
-use super::pieces::head;
 use super::talk::Talk;
 use super::words::tidy;
+use crate::tokens::head;
 
 /// The most sentences of a long text that a summary weighs.
 const MAX_SENTENCES: usize = 400;

@@ -155,7 +155,7 @@ impl<'a> Talk<'a> {
         if let Some(done) = super::handiwork::whole(self, text) {
             return done;
         }
-        let read = super::pieces::head(text, MAX_READ);
+        let read = crate::tokens::head(text, MAX_READ);
         let mut parts = Vec::new();
         let mut rest = MAX_CLAUSES;
         for sentence in sentences(read) {

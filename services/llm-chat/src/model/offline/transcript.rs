@@ -142,7 +142,7 @@ fn what(talk: &Talk, line: &Line) -> Option<String> {
 
 /// Whether a turn was a question or an order rather than something told.
 fn asks(text: &str) -> bool {
-    let line = Line::new(super::pieces::head(text, 300));
+    let line = Line::new(crate::tokens::head(text, 300));
     line.question
         || line.is(&[
             "write|tell|show|explain|give|convert|translate|forget|clear|make|reverse|define \
@@ -239,7 +239,7 @@ fn answered_to(talk: &Talk, about: &str) -> String {
         .filter(|heard| heard.answer.is_some())
         .map(|heard| {
             // The very question outweighs a turn that only shares its words.
-            let same = fold(super::pieces::head(heard.text, 2_000)).contains(&fold(tidy(about)));
+            let same = fold(crate::tokens::head(heard.text, 2_000)).contains(&fold(tidy(about)));
             (
                 overlap(heard.text, &wanted) + if same { 10 } else { 0 },
                 heard,
@@ -268,7 +268,7 @@ fn touches(text: &str, wanted: &[String]) -> bool {
 }
 
 fn overlap(text: &str, wanted: &[String]) -> usize {
-    let held = content(super::pieces::head(text, 2_000), 80);
+    let held = content(crate::tokens::head(text, 2_000), 80);
     wanted
         .iter()
         .filter(|word| held.iter().any(|other| kin(word, other)))
@@ -324,5 +324,5 @@ fn recap(talk: &Talk) -> String {
 
 /// `text` with its line breaks, at most `most` characters.
 fn clip_lines(text: &str, most: usize) -> String {
-    super::pieces::head(text, most).to_owned()
+    crate::tokens::head(text, most).to_owned()
 }

@@ -217,7 +217,7 @@ pub(super) fn cut(raw: &str) -> Vec<Word> {
                     before.is_alphanumeric() && after.is_alphanumeric()
                 }
                 '.' | ',' | ':' => before.is_ascii_digit() && after.is_ascii_digit(),
-                _ => super::pieces::is_mark(c),
+                _ => crate::tokens::is_mark(c),
             };
         if c.is_alphanumeric() || inside {
             start.get_or_insert(at);

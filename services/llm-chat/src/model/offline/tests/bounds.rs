@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::{MAX_REPLY, Speaker, Turn, count_tokens, pieces, reply, title};
+use super::super::{MAX_REPLY, Speaker, Turn, reply, title};
+use crate::tokens::{count_tokens, pieces};
 
 /// A small generator of its own, so that a failure comes back every time.
 struct Dice(u64);
@@ -287,7 +288,7 @@ fn a_megabyte_is_answered_in_time() {
             start.elapsed() < Duration::from_secs(10),
             "{:?} for {:?}…",
             start.elapsed(),
-            super::super::pieces::head(text, 20)
+            crate::tokens::head(text, 20)
         );
     }
 }

@@ -1,0 +1,38 @@
+//! How a store says no: the service's own rows refused a change, or the driver failed.
+
+use atelier_kit::fault::Fault;
+
+use crate::error::Error;
+
+/// What the driver says is told to the engine as a failure of the store.
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::store(error)
+    }
+}
+
+/// Why a service's own rows refused a change that the record was about to make.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A rule of the service; nothing is written.
+    #[error("{0}")]
+    Rule(Fault),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Rule(fault)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Rule(fault) => Error::Refused(fault),
+            Refusal::Database(error) => Error::store(error),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The RPCs over an in-memory link, with the real client and the whole stack around them.
+
+mod conversations;
+mod refusals;
+mod replies;
+mod stage;
