@@ -34,6 +34,7 @@ lint:
 # write every file as the formatters have it
 fmt:
     cargo fmt --all
+    rustfmt --edition 2024 bench/*/src/*.rs
     gen/ts/node_modules/.bin/buf format -w
 
 # the documentation, opened
@@ -51,6 +52,14 @@ breaking:
 # the running binary from outside: recogniser, other implementations, shell scripts
 prove:
     ./test speech system
+
+# the example page against a mesh, in Chromium
+browse:
+    ./test browser
+
+# what Atelier costs, measured anew: all, or the named ones (bench/README.md)
+bench *NAMES:
+    bench/run {{NAMES}}
 
 # the container image
 image:

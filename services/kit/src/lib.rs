@@ -10,6 +10,7 @@
 //! | [`link`] | a peer, in this process or at a URL, behind one type |
 //! | [`outbound`] | what every client of somebody else's API needs |
 //! | [`serve`] | listeners with safe settings, and their bounded end |
+//! | [`tls`] | certificates of both sides, read again when they change |
 //! | [`fault`] | the one table from error kinds to gRPC codes |
 //! | [`check`] | field rules, reported as `BadRequest` |
 //! | [`page`] | signed keyset page tokens |
@@ -40,3 +41,4 @@ pub mod sqlite;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;

@@ -24,6 +24,7 @@ use crate::call::{Call, REQUEST_ID, TRACEPARENT};
 use crate::config::ConfigError;
 use crate::fault::{Fault, Kind};
 use crate::identity::ServiceTokens;
+use crate::tls::MeshTls;
 
 /// How much an in-memory connection holds before the writer waits.
 const PIPE_BYTES: usize = 256 * 1024;
@@ -49,15 +50,19 @@ pub fn pipe() -> (Pipe, PipeListener) {
 pub enum Route {
     /// In this process.
     Memory(Pipe),
-    /// At a URL: `http://` for HTTP/2 with prior knowledge, `https://` for TLS.
+    /// At a URL: `http://` for HTTP/2 with prior knowledge, `https://` for TLS with a host that the world trusts.
     Url(Url),
+    /// At an `https://` URL, both sides with certificates of the mesh.
+    Mesh(Url, MeshTls),
 }
 
 impl std::fmt::Display for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Route::Memory(_) => f.write_str("in memory"),
-            Route::Url(url) => f.write_str(url.as_str().trim_end_matches('/')),
+            Route::Url(url) | Route::Mesh(url, _) => {
+                f.write_str(url.as_str().trim_end_matches('/'))
+            }
         }
     }
 }
@@ -144,18 +149,36 @@ impl Link {
                 )
             }
             Route::Url(url) => {
-                let mut endpoint = windowed(Endpoint::from_shared(url.to_string()).map_err(wrong)?)
-                    .connect_timeout(Duration::from_secs(5))
-                    .tcp_nodelay(true)
-                    .http2_keep_alive_interval(Duration::from_secs(30))
-                    .keep_alive_timeout(Duration::from_secs(10))
-                    .keep_alive_while_idle(true);
+                let mut endpoint = remote(url).map_err(wrong)?.tcp_nodelay(true);
                 if url.scheme() == "https" {
                     endpoint = endpoint
                         .tls_config(ClientTlsConfig::new().with_webpki_roots())
                         .map_err(wrong)?;
                 }
                 endpoint.connect_lazy()
+            }
+            Route::Mesh(url, tls) => {
+                // tonic is told of no TLS, since it would keep the certificates that it was given first.
+                let mut plain = url.clone();
+                let told = plain.set_scheme("http");
+                let origin = url.as_str().parse::<http::Uri>().ok();
+                let (Ok(()), Some(origin)) = (told, origin) else {
+                    return Err(ConfigError(format!(
+                        "the address of {audience} cannot be used"
+                    )));
+                };
+                let (url, tls, role) = (url.clone(), tls.clone(), audience.to_owned());
+                remote(&plain)
+                    .map_err(wrong)?
+                    .origin(origin)
+                    .connect_with_connector_lazy(tower::service_fn(move |_: http::Uri| {
+                        let (url, tls, role) = (url.clone(), tls.clone(), role.clone());
+                        async move {
+                            crate::tls::connect(&tls, &role, &url)
+                                .await
+                                .map(TokioIo::new)
+                        }
+                    }))
             }
         };
         Ok(Self {
@@ -250,6 +273,15 @@ fn windowed(endpoint: Endpoint) -> Endpoint {
     endpoint
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(WHOLE_WINDOW)
+}
+
+/// A peer on another machine may be lost without a word.
+fn remote(url: &Url) -> Result<Endpoint, tonic::transport::Error> {
+    Ok(windowed(Endpoint::from_shared(url.to_string())?)
+        .connect_timeout(Duration::from_secs(5))
+        .http2_keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_while_idle(true))
 }
 
 /// A duration as a `grpc-timeout`: at most eight digits.

@@ -14,6 +14,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::link::PipeListener;
+use crate::tls::{self, ServerTls};
 
 /// Where a server listens.
 pub enum Listener {
@@ -21,6 +22,8 @@ pub enum Listener {
     Memory(PipeListener),
     /// On a socket.
     Tcp(TcpListener),
+    /// On a socket, with TLS.
+    Tls(TcpListener, ServerTls),
 }
 
 /// Who is expected on a listener.
@@ -73,6 +76,12 @@ pub async fn serve(
         }
         Listener::Tcp(listener) => {
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            server
+                .serve_with_incoming_shutdown(router, incoming, closed)
+                .await
+        }
+        Listener::Tls(listener, tls) => {
+            let incoming = tls::accepted(listener, tls);
             server
                 .serve_with_incoming_shutdown(router, incoming, closed)
                 .await

@@ -5,6 +5,7 @@
 )]
 
 use crate::args::{Admin, AdminCommand};
+use crate::certs;
 use crate::config::Config;
 
 /// Runs one command.
@@ -13,6 +14,19 @@ pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<()> {
         AdminCommand::Grant { email } => {
             atelier_users::grant_admin(&config.folder("users"), &email).await?;
             println!("{email} is an admin; its access tokens say so from their next refresh on");
+            Ok(())
+        }
+        AdminCommand::Certs {
+            folder,
+            names,
+            services,
+            days,
+        } => {
+            certs::make(&folder, &names, &services, days)?;
+            println!(
+                "certificates for every role are in {}; each machine needs ca.pem and the files of its roles",
+                folder.display()
+            );
             Ok(())
         }
     }

@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::args::Args;
+use crate::certs::{self, CertsConfig};
 use crate::objects::ObjectsConfig;
 use crate::roster::{self, Plan, ROSTER};
 
@@ -101,6 +102,8 @@ pub struct Config {
     pub addresses: BTreeMap<&'static str, Url>,
     /// Where objects are kept.
     pub objects: ObjectsConfig,
+    /// The certificates of the edge and of the roles.
+    pub certs: CertsConfig,
     /// The edge's address as callers see it, where it is set.
     pub public_url: Option<Url>,
     /// How long running calls may go on at the end.
@@ -116,8 +119,10 @@ pub fn declared() -> Vec<&'static Setting> {
     let mut all: Vec<&Setting> = Vec::new();
     all.extend(SETTINGS);
     all.extend(atelier_edge::SETTINGS);
+    all.extend(certs::SETTINGS);
     all.extend(crate::objects::SETTINGS);
     all.extend(telemetry::SETTINGS);
+    all.extend(crate::client::settings::SETTINGS);
     for seat in ROSTER {
         all.push(&seat.url);
         all.extend(seat.settings);
@@ -172,6 +177,7 @@ impl Config {
                 .filter_map(|seat| settings.url(&seat.url).map(|url| (seat.role, url)))
                 .collect(),
             objects: ObjectsConfig::read(settings),
+            certs: CertsConfig::read(settings),
             public_url: settings.url(&atelier_edge::PUBLIC_URL),
             drain: seconds(&DRAIN_SECONDS, 10),
             lame_duck: seconds(&LAME_DUCK_SECONDS, if all_here { 0 } else { 5 }),
@@ -180,8 +186,23 @@ impl Config {
                 .and_then(|calls| usize::try_from(calls).ok())
                 .unwrap_or(4096),
         };
+        config.certificates_are_named(settings);
         settings.finish(&declared())?;
         Ok(config)
+    }
+
+    /// A role whose URL promises TLS needs certificates to keep it.
+    fn certificates_are_named(&self, settings: &Settings) {
+        if !self.split || self.certs.folder.is_some() {
+            return;
+        }
+        for plan in &self.plans {
+            let url = self.addresses.get(plan.seat.role);
+            if url.is_some_and(|url| url.scheme() == "https") {
+                let why = format!("is https://, and {} is not set", certs::CERTS.name);
+                settings.problem(&plan.seat.url, &why);
+            }
+        }
     }
 
     /// The mesh secret: as set, else the one in the data folder, which is made on the first start.
@@ -199,18 +220,32 @@ impl Config {
 }
 
 /// `$XDG_DATA_HOME/atelier`, `~/.local/share/atelier`, or a folder beside the caller where there is no home.
-fn default_data() -> PathBuf {
+pub fn default_data() -> PathBuf {
+    own_folder("XDG_DATA_HOME", ".local/share", "atelier-data")
+}
+
+/// `$XDG_CONFIG_HOME/atelier`, `~/.config/atelier`, or a folder beside the caller where there is no home.
+pub fn default_config() -> PathBuf {
+    own_folder("XDG_CONFIG_HOME", ".config", "atelier-config")
+}
+
+fn own_folder(named: &str, in_home: &str, homeless: &str) -> PathBuf {
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    variable("XDG_DATA_HOME")
-        .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    variable(named)
+        .or_else(|| variable("HOME").map(|home| home.join(in_home)))
         .map_or_else(
-            || Path::new("atelier-data").to_path_buf(),
-            |data| data.join("atelier"),
+            || Path::new(homeless).to_path_buf(),
+            |folder| folder.join("atelier"),
         )
+}
+
+/// Whether the terminal says that it can do no more than show characters.
+pub fn terminal_is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
 }
 
 #[cfg(test)]

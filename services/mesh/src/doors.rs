@@ -9,18 +9,45 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 
-/// Whether the process takes calls.
+use crate::peers::Peers;
+
+/// Whether the process takes calls: it has started, is not ending, and has met whom it needs. A role that is lost
+/// later is told, and is no reason to send nobody here any more: then all would be lost with it.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness {
+    open: Arc<AtomicBool>,
+    peers: Peers,
+}
 
 impl Readiness {
-    /// From now on it does, or does not.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::SeqCst);
+    /// Of a process that needs these roles, which run elsewhere.
+    pub fn new(peers: Peers) -> Self {
+        Self {
+            open: Arc::default(),
+            peers,
+        }
     }
 
-    fn get(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+    /// From now on it does, or does not.
+    pub fn set(&self, ready: bool) {
+        self.open.store(ready, Ordering::SeqCst);
+    }
+
+    /// Whether it does, and a line for it and for each role elsewhere.
+    fn tell(&self) -> (bool, String) {
+        let known = self.peers.known();
+        let open = self.open.load(Ordering::SeqCst);
+        let ready = open && known.values().all(|peer| peer.met);
+        let mut text = String::from(if ready { "ready\n" } else { "not ready\n" });
+        for (role, peer) in known {
+            let is = match (peer.there, peer.met) {
+                (true, _) => "there",
+                (false, true) => "away",
+                (false, false) => "not met yet",
+            };
+            text.push_str(&format!("{role}: {is}\n"));
+        }
+        (ready, text)
     }
 }
 
@@ -31,10 +58,9 @@ pub fn admin(ready: Readiness) -> Router {
         .route(
             "/readyz",
             get(move || async move {
-                if ready.get() {
-                    (StatusCode::OK, "ready\n")
-                } else {
-                    (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+                match ready.tell() {
+                    (true, text) => (StatusCode::OK, text),
+                    (false, text) => (StatusCode::SERVICE_UNAVAILABLE, text),
                 }
             }),
         )

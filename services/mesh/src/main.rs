@@ -4,19 +4,29 @@ use std::process::ExitCode;
 
 mod admin;
 mod args;
+mod certs;
+mod client;
 mod config;
-mod demo;
 mod doors;
 mod inventory;
 mod keys;
 mod links;
 mod mesh;
 mod objects;
+mod peers;
 mod roster;
+mod running;
 mod signals;
 
-use args::{Args, Command};
-use atelier_kit::telemetry::Telemetry;
+use args::{Args, ClientCommand, Command};
+use atelier_kit::telemetry::{self, Telemetry};
+
+/// glibc keeps the large blocks that hashing a password takes: after some logins it holds four times the memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long what is left of the process may take once its work is done.
+const LAST_MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let args = match Args::read() {
@@ -27,26 +37,44 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return inventory::failure(&error.into()),
     };
-    match runtime.block_on(run(args)) {
+    let code = match runtime.block_on(run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => inventory::failure(&error),
-    }
+    };
+    // All that matters has ended; a write to a pipe that nobody reads would keep the process here for ever.
+    runtime.shutdown_timeout(LAST_MOMENT);
+    code
 }
 
-async fn run(args: Args) -> anyhow::Result<()> {
+async fn run(mut args: Args) -> anyhow::Result<()> {
     // One crypto library for everything; whoever needs TLS finds it here.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let settings = args.settings(std::env::vars());
-    let config = config::Config::read(&settings, &args)?;
-    let telemetry = Telemetry::start(&config.telemetry)?;
-    let ended = match args.command {
-        None => serve(config).await,
-        Some(Command::Demo(demo)) => demo::run(config, demo).await,
-        Some(Command::Admin(admin)) => admin::run(&config, admin).await,
+    let quiet = match &args.command {
+        // A mesh that is started for a command says nothing of itself unless it is told to.
+        Some(Command::Client(client)) if !matches!(client, ClientCommand::Demo(_)) => {
+            Some((telemetry::LOG.name.to_owned(), "error".to_owned()))
+        }
+        _ => None,
     };
-    // The exporter blocks while it sends what is left.
-    let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
-    ended
+    let settings = args.settings(quiet.into_iter().chain(std::env::vars()));
+    match args.command.take() {
+        None => {
+            let config = config::Config::read(&settings, &args)?;
+            let telemetry = Telemetry::start(&config.telemetry)?;
+            let ended = serve(config).await;
+            // The exporter blocks while it sends what is left.
+            let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
+            ended
+        }
+        Some(Command::Admin(admin)) => {
+            let config = config::Config::read(&settings, &args)?;
+            let telemetry = Telemetry::start(&config.telemetry)?;
+            let ended = admin::run(&config, admin).await;
+            let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
+            ended
+        }
+        Some(Command::Client(command)) => client::run(command, &settings, &args).await,
+    }
 }
 
 async fn serve(config: config::Config) -> anyhow::Result<()> {

@@ -16,6 +16,7 @@ use atelier_kit::policy::Policies;
 use atelier_kit::secret::{MeshSecret, SecretError};
 use atelier_kit::serve::{Listener, Side, bind, serve};
 use atelier_kit::service::{Adapter, Ending, Foundation, StartError};
+use atelier_kit::tls::MeshTls;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,8 +27,9 @@ use url::Url;
 use crate::config::Config;
 use crate::doors::{self, Readiness};
 use crate::keys::UsersKeys;
+use crate::peers::Peers;
 use crate::roster::{EDGE, ROSTER, Seat};
-use crate::{links, objects};
+use crate::{links, objects, roster, running};
 
 /// How long the end may take after the time for draining is over.
 const LAST_SECONDS: Duration = Duration::from_secs(5);
@@ -37,6 +39,36 @@ struct Ground {
     secret: MeshSecret,
     policies: Policies,
     routes: BTreeMap<String, Route>,
+}
+
+impl Ground {
+    /// The certificates that a role listens with; none when its URL promises no TLS.
+    fn tls(&self, config: &Config, role: &str) -> Result<Option<MeshTls>, StartError> {
+        match config.addresses.get(role) {
+            Some(url) if url.scheme() == "https" => config.certs.of(role),
+            _ => Ok(None),
+        }
+    }
+
+    /// The routes as one role takes them: where there are certificates of the mesh, it shows its own.
+    fn routes_of(
+        &self,
+        config: &Config,
+        role: &str,
+    ) -> Result<BTreeMap<String, Route>, StartError> {
+        let mut routes = self.routes.clone();
+        let Some(tls) = config.certs.of(role)? else {
+            return Ok(routes);
+        };
+        for route in routes.values_mut() {
+            if let Route::Url(url) = route
+                && url.scheme() == "https"
+            {
+                *route = Route::Mesh(url.clone(), tls.clone());
+            }
+        }
+        Ok(routes)
+    }
 }
 
 /// One service of the inventory.
@@ -57,6 +89,8 @@ pub struct Mesh {
     pub inventory: Vec<Entry>,
     /// The edge as callers on this machine reach it, where it runs here.
     pub edge_url: Option<Url>,
+    /// The authority to trust there, a PEM file, when it is one of Atelier's own.
+    pub edge_ca: Option<PathBuf>,
     /// The admin port.
     pub admin_address: SocketAddr,
     ready: Readiness,
@@ -86,21 +120,28 @@ impl Mesh {
             Some(_) => Some(listen(&config, config.port, "the edge").await?),
             None => None,
         };
+        let scheme = if config.certs.edge.is_on() {
+            "https"
+        } else {
+            "http"
+        };
         let edge_url = edge_socket
             .as_ref()
             .map(|socket| socket.local_addr())
             .transpose()?
-            .map(|address| Url::parse(&format!("http://localhost:{}", address.port())))
+            .map(|address| Url::parse(&format!("{scheme}://localhost:{}", address.port())))
             .transpose()?;
         let public_url = public_url(&config, edge_url.as_ref())?;
         let admin_socket = listen(&config, config.admin_port, "the admin port").await?;
 
+        let peers = Peers::default();
         let mut mesh = Self {
             data: config.data.clone(),
             inventory: Vec::new(),
             edge_url,
+            edge_ca: None,
             admin_address: admin_socket.local_addr()?,
-            ready: Readiness::default(),
+            ready: Readiness::new(peers.clone()),
             health: Vec::new(),
             closing: CancellationToken::new(),
             servers: TaskTracker::new(),
@@ -164,8 +205,12 @@ impl Mesh {
                     .get(seat.role)
                     .and_then(Url::port_or_known_default);
                 let socket = listen(&config, port.unwrap_or(0), seat.role).await?;
-                address = format!("http://{}", socket.local_addr()?);
-                mesh.serve(router, Listener::Tcp(socket), Side::Inside);
+                let (listener, scheme) = match ground.tls(&config, seat.role)? {
+                    Some(tls) => (Listener::Tls(socket, tls.server()), "https"),
+                    None => (Listener::Tcp(socket), "http"),
+                };
+                address = format!("{scheme}://{}:{}", config.host, port.unwrap_or(0));
+                mesh.serve(router, listener, Side::Inside);
             }
             mesh.inventory.push(Entry {
                 role: seat.role,
@@ -178,26 +223,35 @@ impl Mesh {
 
         if let (Some(socket), Some(mut edge)) = (edge_socket, config.edge.take()) {
             edge.reached_at(&public_url);
-            let address = format!("http://{}", socket.local_addr()?);
-            let adapters = mesh.open_edge(edge, socket, &config, ground)?;
+            let address = format!("{scheme}://{}", socket.local_addr()?);
+            let listener = match config.certs.open_edge(&config.data)? {
+                Some((tls, authority)) => {
+                    mesh.edge_ca = authority;
+                    Listener::Tls(socket, tls)
+                }
+                None => Listener::Tcp(socket),
+            };
+            let adapters = mesh.open_edge(edge, listener, &config, &ground)?;
             mesh.inventory.push(Entry {
                 role: EDGE,
                 address,
                 adapters,
             });
         }
+        mesh.meet(&peers, &config, &ground)?;
         mesh.ready.set(true);
+        mesh.say_where()?;
         Ok(mesh)
     }
 
     fn open_edge(
         &self,
         edge: atelier_edge::EdgeConfig,
-        socket: tokio::net::TcpListener,
+        listener: Listener,
         config: &Config,
-        ground: Ground,
+        ground: &Ground,
     ) -> anyhow::Result<Vec<Adapter>> {
-        let foundation = self.foundation(EDGE, config, &ground)?;
+        let foundation = self.foundation(EDGE, config, ground)?;
         let adapters = ROSTER
             .iter()
             .map(|seat| Adapter {
@@ -213,7 +267,7 @@ impl Mesh {
         let door = Door {
             config: edge,
             roster: ROSTER.iter().map(destination).collect(),
-            policies: ground.policies,
+            policies: ground.policies.clone(),
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(UsersKeys::new(foundation.links.to("users"))),
             object_roles: ROSTER
@@ -223,8 +277,23 @@ impl Mesh {
                 .collect(),
         };
         let router = atelier_edge::build(door, &foundation)?;
-        self.serve(router, Listener::Tcp(socket), Side::Edge);
+        self.serve(router, listener, Side::Edge);
         Ok(adapters)
+    }
+
+    /// Asks for the roles elsewhere that some role here needs.
+    fn meet(&self, peers: &Peers, config: &Config, ground: &Ground) -> anyhow::Result<()> {
+        for entry in &self.inventory {
+            let links = Links::new(&ground.routes_of(config, entry.role)?, None)?;
+            for seat in roster::needs(entry.role) {
+                let here = self.inventory.iter().any(|entry| entry.role == seat.role);
+                if !here && !peers.known().contains_key(seat.role) {
+                    let link = links.to(seat.role);
+                    peers.follow(seat, link, &self.tasks, self.stop.clone());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn foundation(
@@ -240,7 +309,7 @@ impl Mesh {
             role,
             secret: ground.secret.clone(),
             data,
-            links: Links::new(&ground.routes, Some(tokens))?,
+            links: Links::new(&ground.routes_of(config, role)?, Some(tokens))?,
             pages: Pages::new(&ground.secret),
             objects: None,
             stop: self.stop.clone(),
@@ -253,10 +322,21 @@ impl Mesh {
             .spawn(serve(router, listener, side, self.closing.clone()));
     }
 
+    /// Tells commands on this machine where the edge is.
+    fn say_where(&self) -> anyhow::Result<()> {
+        match &self.edge_url {
+            Some(url) => running::write(&self.data, url, self.edge_ca.as_deref()),
+            None => Ok(()),
+        }
+    }
+
     /// Ends: health says NOT_SERVING, new calls are taken a little longer, running ones go on for a bounded time,
     /// then generations are ended durably and everything is closed.
     pub async fn stop(self) {
         self.ready.set(false);
+        if self.edge_url.is_some() {
+            running::remove(&self.data);
+        }
         for (reporter, service) in &self.health {
             reporter
                 .set_service_status(*service, ServingStatus::NotServing)

@@ -125,6 +125,16 @@ pub static ROSTER: &[Seat] = &[
     },
 ];
 
+/// The services that a role must have met before it takes calls: the edge all, since it passes calls on to each, the
+/// others the one that has the keys. What a role calls later may come later.
+pub fn needs(role: &str) -> impl Iterator<Item = &'static Seat> {
+    let all = role == EDGE;
+    ROSTER.iter().filter(move |seat| all || seat.role == KEYS)
+}
+
+/// The role that has the keys.
+const KEYS: &str = "users";
+
 /// The names of all roles, the edge's included.
 pub fn roles() -> impl Iterator<Item = &'static str> {
     ROSTER.iter().map(|seat| seat.role).chain([EDGE])

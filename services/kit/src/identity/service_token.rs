@@ -14,6 +14,8 @@ use crate::secret::MeshSecret;
 pub(super) const TYPE: &str = "service+jwt";
 const ISSUER: &str = "atelier-mesh";
 const LIFETIME_SECONDS: u64 = 60;
+/// By how much clocks may differ.
+const LEEWAY_SECONDS: u64 = 5;
 /// A token is used again until this many seconds before its end.
 const MARGIN_SECONDS: u64 = 30;
 
@@ -89,16 +91,22 @@ impl ServiceTokens {
         validation.set_audience(&[audience]);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        validation.leeway = 5;
-        jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
-            .map(|data| data.claims.sub.into())
+        validation.leeway = LEEWAY_SECONDS;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
             .map_err(|error| match error.kind() {
                 jsonwebtoken::errors::ErrorKind::ExpiredSignature => expired(),
                 jsonwebtoken::errors::ErrorKind::InvalidAudience => {
                     invalid("the service token is for another service")
                 }
                 _ => invalid("the service token does not hold"),
-            })
+            })?
+            .claims;
+        // None can be revoked, so whoever makes one may not make it last.
+        let latest = jsonwebtoken::get_current_timestamp() + LIFETIME_SECONDS + LEEWAY_SECONDS;
+        if claims.exp > latest {
+            return Err(invalid("the service token lives too long"));
+        }
+        Ok(claims.sub.into())
     }
 }
 
@@ -119,5 +127,81 @@ mod tests {
                 .verify(&token, "analytics")
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_service_token_that_would_outlive_its_minute_is_refused() {
+        let tokens = ServiceTokens::new(&MeshSecret::new(&[1; 32]).unwrap(), "tts");
+        let until = |exp| {
+            let claims = Claims {
+                iss: ISSUER.to_owned(),
+                aud: "analytics".to_owned(),
+                sub: "tts".to_owned(),
+                iat: exp - LIFETIME_SECONDS,
+                exp,
+            };
+            let header = Header {
+                typ: Some(TYPE.to_owned()),
+                ..Header::new(Algorithm::HS256)
+            };
+            let token = jsonwebtoken::encode(&header, &claims, &tokens.encoding).unwrap();
+            tokens.verify(&token, "analytics")
+        };
+        let now = jsonwebtoken::get_current_timestamp();
+        assert!(until(now + LIFETIME_SECONDS).is_ok());
+        assert!(until(now + 2 * LIFETIME_SECONDS).is_err());
+    }
+
+    /// The test vector of `docs/service-tokens.md`, by which services in other languages are written.
+    const DOCUMENT: &str = include_str!("../../../../docs/service-tokens.md");
+
+    fn vector(name: &str) -> &'static str {
+        let line = DOCUMENT
+            .lines()
+            .skip_while(|line| *line != "## Test vector")
+            .find(|line| line.split_whitespace().next() == Some(name));
+        line.and_then(|line| line.strip_prefix(name))
+            .unwrap()
+            .trim()
+    }
+
+    #[test]
+    fn the_vector_of_the_document_is_what_the_mesh_makes() {
+        let secret = MeshSecret::new(vector("secret").as_bytes()).unwrap();
+        let key = secret.derive("service-tokens");
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "7c13a62f74343c42774f9284cf2932c0f6649fc9aab2249bd70421a9d7254a99"
+        );
+        assert_eq!(hex, vector("key"));
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: "analytics".to_owned(),
+            sub: "bedtime".to_owned(),
+            iat: 1_767_225_600,
+            exp: 1_767_225_600 + LIFETIME_SECONDS,
+        };
+        assert_eq!(serde_json::to_string(&header).unwrap(), vector("header"));
+        assert_eq!(serde_json::to_string(&claims).unwrap(), vector("claims"));
+        let token =
+            jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key)).unwrap();
+        assert_eq!(token, vector("token"));
+    }
+
+    #[test]
+    fn the_vector_of_the_document_held_in_its_minute_and_no_other_token_like_it_does() {
+        let secret = MeshSecret::new(vector("secret").as_bytes()).unwrap();
+        let verifier = ServiceTokens::new(&secret, "analytics");
+        let reason = |token: &str| verifier.verify(token, "analytics").unwrap_err().reason();
+        // Its time is looked at only after its signature was found to hold.
+        assert_eq!(reason(vector("token")), "TOKEN_EXPIRED");
+        let changed = vector("token").replace(".hvAK", ".hvAL");
+        assert_ne!(changed, vector("token"));
+        assert_eq!(reason(&changed), "TOKEN_INVALID");
     }
 }

@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::fault::{Fault, Kind};
 use crate::identity::{Caller, Role};
 use crate::policy::Access;
+use crate::tls::TlsPeer;
 
 pub(super) async fn identify(
     State(inbound): State<Inbound>,
@@ -19,7 +20,10 @@ pub(super) async fn identify(
 ) -> Response {
     let caller = match &inbound.verifier {
         Some(verifier) => match verifier.identify(request.headers()).await {
-            Ok(caller) => caller,
+            Ok(caller) => match as_certified(&caller, request.extensions()) {
+                Ok(()) => caller,
+                Err(fault) => return refuse(fault),
+            },
             Err(fault) => return refuse(fault),
         },
         None => Caller::Nobody,
@@ -49,6 +53,22 @@ pub(super) async fn identify(
         user_agent: arrived.user_agent,
     });
     next.run(request).await
+}
+
+/// On a connection with certificates a service's token must be that of the role in its certificate: a token that was
+/// found elsewhere is of no use.
+fn as_certified(caller: &Caller, extensions: &http::Extensions) -> Result<(), Fault> {
+    let (Caller::Service(role), Some(peer)) = (caller, extensions.get::<TlsPeer>()) else {
+        return Ok(());
+    };
+    if peer.role.as_ref() == Some(role) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        Kind::Unauthenticated,
+        "CERTIFICATE_MISMATCH",
+        "the service token is not that of the role in the certificate",
+    ))
 }
 
 /// Whether a method with this access is for this caller.

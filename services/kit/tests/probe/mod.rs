@@ -16,6 +16,7 @@ use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
 use atelier_kit::serve::{Listener, Side, bind, serve};
 use atelier_kit::service::Service;
 use atelier_kit::testing::{Issuer, secret};
+use atelier_kit::tls::MeshTls;
 use futures_util::Stream;
 use http::uri::PathAndQuery;
 use tokio::task::JoinHandle;
@@ -199,6 +200,17 @@ impl Mount {
             probe,
             Route::Url(url.parse().unwrap()),
             Listener::Tcp(listener),
+        )
+    }
+
+    /// Serves on loopback with the certificates of this role; `caller` are those that links to it show.
+    pub async fn with_tls(self, probe: Probe, own: &MeshTls, caller: &MeshTls) -> Peer {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        self.serve(
+            probe,
+            Route::Mesh(url.parse().unwrap(), caller.clone()),
+            Listener::Tls(listener, own.server()),
         )
     }
 

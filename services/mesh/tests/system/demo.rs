@@ -49,13 +49,13 @@ async fn the_demo_uses_a_mesh_that_runs() {
 
     let url = format!("http://127.0.0.1:{}", free_port());
     let ended = demo(folder.path(), &["--url", &url]).await;
-    assert_eq!(ended.code(), Some(1));
+    assert_eq!(ended.code(), Some(69));
     assert!(ended.only_line().contains(&url), "{}", ended.stderr);
 
     // What a service refuses is told in its words, without codes and details.
     let url = mesh.edge();
     let ended = demo(folder.path(), &["--url", url, "--size", "9000x200"]).await;
-    assert_eq!(ended.code(), Some(1));
+    assert_eq!(ended.code(), Some(64));
     let line = ended.only_line();
     assert!(line.starts_with("atelier: size.width: "), "{line}");
 }

@@ -13,6 +13,7 @@ mod raw;
 mod running;
 mod split;
 mod story;
+mod terminal;
 mod told;
 mod upstream;
 mod web;

@@ -1,6 +1,8 @@
-//! A mesh that is split over processes: each on its own folder, as on machines of their own, sharing one secret.
+//! A mesh that is split over processes: each on its own folder, as on machines of their own, sharing one secret and, if
+//! it is wanted, an authority. Each can be killed and started again while the others go on.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::running::{Ended, Launch, Running, free_port};
@@ -17,44 +19,123 @@ pub const SERVICES: [(&str, &str); 5] = [
     ("analytics", "ATELIER_ANALYTICS_URL"),
 ];
 
-/// A running mesh of several processes.
+/// A mesh of several processes, of which some run.
 pub struct Split {
-    processes: Vec<Running>,
+    machines: Vec<Machine>,
+    port: u16,
     edge: String,
-    addresses: Vec<(&'static str, String)>,
+    addresses: Vec<(&'static str, &'static str, String)>,
+}
+
+/// What runs, or can be started, on a folder of its own.
+struct Machine {
+    roles: Vec<String>,
+    data: PathBuf,
+    certificates: Option<PathBuf>,
+    running: Option<Running>,
 }
 
 impl Split {
-    /// Starts a process for each group of roles; the group of the edge comes first.
-    pub async fn start(groups: &[&[&str]], data: &Path) -> Self {
-        let addresses: Vec<(&'static str, &'static str, String)> = SERVICES
-            .iter()
-            .map(|(role, name)| (*role, *name, format!("http://127.0.0.1:{}", free_port())))
-            .collect();
+    /// A process for each group of roles; none is started.
+    pub fn plan(groups: &[&[&str]], data: &Path) -> Self {
         let port = free_port();
-        let edge = format!("http://localhost:{port}");
-        let mut processes = Vec::new();
-        for (at, roles) in groups.iter().enumerate() {
-            let mut launch = Launch::new(roles)
-                .args(&["--data"])
-                .args(&[&data.join(format!("machine-{at}")).display().to_string()])
-                .args(&["--port", &port.to_string(), "--admin-port", "0"])
-                .env("ATELIER_SECRET", SECRET)
-                .env("ATELIER_PUBLIC_URL", &edge)
-                .env("ATELIER_LAME_DUCK_SECONDS", "0");
-            for (_, name, url) in &addresses {
-                launch = launch.env(name, url);
-            }
-            processes.push(launch.start().await);
-        }
         Self {
-            processes,
-            edge,
-            addresses: addresses
-                .into_iter()
-                .map(|(role, _, url)| (role, url))
+            machines: groups
+                .iter()
+                .enumerate()
+                .map(|(at, roles)| Machine {
+                    roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+                    data: data.join(format!("machine-{at}")),
+                    certificates: None,
+                    running: None,
+                })
+                .collect(),
+            port,
+            edge: format!("http://localhost:{port}"),
+            addresses: SERVICES
+                .iter()
+                .map(|(role, name)| (*role, *name, format!("http://127.0.0.1:{}", free_port())))
                 .collect(),
         }
+    }
+
+    /// Gives every machine the certificates of its own roles, made by the program itself, and speaks TLS between them.
+    pub async fn with_certificates(mut self, folder: &Path) -> Self {
+        let to = folder.display().to_string();
+        let made = Launch::new(&["admin", "certs", "--to", &to]).run().await;
+        assert_eq!(made.code(), Some(0), "{made:?}");
+        for machine in &mut self.machines {
+            let own = machine.data.join("certificates");
+            fs::create_dir_all(&own).unwrap();
+            let of_roles = machine
+                .roles
+                .iter()
+                .flat_map(|role| [format!("{role}.pem"), format!("{role}-key.pem")]);
+            for name in of_roles.chain(["ca.pem".to_owned()]) {
+                fs::copy(folder.join(&name), own.join(&name)).unwrap();
+            }
+            machine.certificates = Some(own);
+        }
+        for (_, _, url) in &mut self.addresses {
+            *url = url.replacen("http://", "https://", 1);
+        }
+        self
+    }
+
+    /// Starts a process for each group of roles; the group of the edge comes first.
+    pub async fn start(groups: &[&[&str]], data: &Path) -> Self {
+        let mut mesh = Self::plan(groups, data);
+        for roles in groups {
+            mesh.begin(roles[0]).await;
+        }
+        mesh
+    }
+
+    fn machine(&mut self, role: &str) -> &mut Machine {
+        let found = self
+            .machines
+            .iter_mut()
+            .find(|machine| machine.roles.iter().any(|name| name == role));
+        found.expect("a role of the mesh")
+    }
+
+    /// Starts the process that has a role, for the first time or again.
+    pub async fn begin(&mut self, role: &str) {
+        let (port, edge) = (self.port.to_string(), self.edge.clone());
+        let addresses = self.addresses.clone();
+        let machine = self.machine(role);
+        assert!(machine.running.is_none(), "{role} runs already");
+        let roles: Vec<&str> = machine.roles.iter().map(String::as_str).collect();
+        let mut launch = Launch::new(&roles)
+            .args(&["--data", &machine.data.display().to_string()])
+            .args(&["--port", &port, "--admin-port", "0"])
+            .env("ATELIER_SECRET", SECRET)
+            .env("ATELIER_PUBLIC_URL", &edge)
+            .env("ATELIER_LAME_DUCK_SECONDS", "0");
+        if let Some(folder) = &machine.certificates {
+            launch = launch.env("ATELIER_CERTS", folder.display().to_string());
+        }
+        for (_, name, url) in &addresses {
+            launch = launch.env(name, url);
+        }
+        machine.running = Some(launch.start().await);
+    }
+
+    /// Whether the process that has a role runs.
+    pub fn runs(&mut self, role: &str) -> bool {
+        self.machine(role).running.is_some()
+    }
+
+    /// Ends the process that has a role as a power cut would.
+    pub async fn kill(&mut self, role: &str) {
+        let running = self.machine(role).running.take();
+        running.expect("a running process").kill().await;
+    }
+
+    /// The admin port of the process that has a role.
+    pub fn admin(&mut self, role: &str) -> String {
+        let running = self.machine(role).running.as_ref();
+        running.expect("a running process").admin().to_owned()
     }
 
     /// The edge's URL.
@@ -64,17 +145,22 @@ impl Split {
 
     /// The URL of a role's own listener.
     pub fn of(&self, role: &str) -> &str {
-        let found = self.addresses.iter().find(|(name, _)| *name == role);
-        &found.expect("a role of the mesh").1
+        let found = self.addresses.iter().find(|(name, _, _)| *name == role);
+        &found.expect("a role of the mesh").2
     }
 
     /// Tells all to stop at once, and waits until they have.
     pub async fn terminate(self) -> Vec<Ended> {
-        for process in &self.processes {
+        let processes: Vec<Running> = self
+            .machines
+            .into_iter()
+            .filter_map(|machine| machine.running)
+            .collect();
+        for process in &processes {
             process.signal("TERM");
         }
         let mut ended = Vec::new();
-        for process in self.processes {
+        for process in processes {
             ended.push(process.ended(Duration::from_secs(40)).await);
         }
         ended

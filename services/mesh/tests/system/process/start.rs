@@ -36,6 +36,8 @@ async fn a_wrong_setting_is_one_line_and_exit_code_64() {
         ("ATELIER_SPEECH_VOICES", "a-voice-of-nobody"),
         ("ATELIER_REFRESH_GRACE_SECONDS", "601"),
         ("ATELIER_TTS_URL", "tts:8001"),
+        ("ATELIER_EDGE_TLS", "yes"),
+        ("ATELIER_EDGE_CERT", "edge.pem"),
         ("ATELIER_S3_ENDPOINT", "http://localhost:1"),
         ("ATELIER_LOG", "a=b=c"),
         ("ATELIER_LOG_FORMAT", "xml"),

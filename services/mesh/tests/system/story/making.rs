@@ -27,7 +27,7 @@ fn message(conversation: &str, text: &str) -> chat::SendMessageRequest {
 }
 
 /// Says something and listens to the whole reply.
-async fn say(person: &Person, conversation: &str, text: &str) -> Told {
+pub async fn say(person: &Person, conversation: &str, text: &str) -> Told {
     let stream = person
         .chat()
         .send_message(message(conversation, text))

@@ -1,9 +1,11 @@
-//! The story of a user, told once over the URL of an edge, and lived on a mesh in one process and on a mesh that is
-//! split over three. No chapter knows which of them it is in.
+//! The story of a user, told once over the URL of an edge, and lived on a mesh in one process, on a mesh that is split
+//! over three, and on one of six with certificates between them, of which one is killed. No chapter knows which of them
+//! it is in.
 
 mod account;
 mod making;
 mod sharing;
+mod six;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,11 +18,12 @@ use crate::people::Person;
 use crate::running::{Launch, eventually};
 use crate::split::Split;
 
-/// The whole story.
-async fn live(edge: &str) {
+/// The whole story, with whatever comes between its chapters.
+async fn live(edge: &str, interlude: impl AsyncFnOnce(&Person, &str, &mut Made)) {
     let ada = account::sign_up(edge).await;
     let mut made = Made::default();
     let conversation = making::chat(&ada, &mut made).await;
+    interlude(&ada, &conversation, &mut made).await;
     let picture = making::picture(&ada, edge, &mut made).await;
     let speech = making::speech(&ada, &mut made).await;
     making::cancel(&ada, edge, &mut made).await;
@@ -103,11 +106,14 @@ async fn counted_once(person: &Person, made: &Made) {
     assert_eq!(usage_summary(person).await, expected);
 }
 
+/// No interlude.
+async fn nothing(_: &Person, _: &str, _: &mut Made) {}
+
 #[tokio::test]
 async fn the_story_in_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let mesh = Launch::serving(&[], folder.path()).start().await;
-    live(mesh.edge()).await;
+    live(mesh.edge(), nothing).await;
     let ended = mesh.terminate().await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
 }
@@ -121,7 +127,7 @@ async fn the_story_in_three_processes() {
         &["text-image", "tts"],
     ];
     let mesh = Split::start(&groups, folder.path()).await;
-    live(mesh.edge()).await;
+    live(mesh.edge(), nothing).await;
     for ended in mesh.terminate().await {
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     }

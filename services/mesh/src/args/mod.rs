@@ -1,4 +1,7 @@
-//! The command line; every flag is a setting too, and the flag wins.
+//! The command line: roles, places and commands. Every flag that a setting has too wins over it.
+
+mod admin;
+mod client;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,7 +9,13 @@ use std::process::ExitCode;
 use atelier_kit::config::Settings;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
+use url::Url;
 
+pub use admin::{Admin, AdminCommand};
+pub use client::{Chat, ClientCommand, Demo, Format, Image, Login, Say, Usage, Whoami};
+
+use crate::certs;
+use crate::client::settings as reach;
 use crate::config;
 use crate::inventory::WRONG_SETTING;
 use crate::roster;
@@ -16,7 +25,13 @@ use crate::roster;
 /// Without a command, starts the roles that are named; all of them when none is. Settings are read from ATELIER_…
 /// variables: `.env.example` lists them all.
 #[derive(Debug, Parser)]
-#[command(name = "atelier", version, subcommand_precedence_over_arg = true, after_help = AFTER)]
+#[command(
+    name = "atelier",
+    version,
+    subcommand_precedence_over_arg = true,
+    max_term_width = 110,
+    after_help = AFTER
+)]
 pub struct Args {
     /// The roles to run in this process; all when none is named
     #[arg(value_name = "ROLE", value_parser = roster::names())]
@@ -35,16 +50,26 @@ Examples:
   atelier                     all roles in one process, on http://localhost:8080
   atelier users tts           two roles of a mesh that is split over processes
   atelier demo                the whole story: register, chat, draw, speak, count
+  atelier login ADA@EXAMPLE.COM --register
+  atelier chat                a conversation in this terminal
+  atelier image a red boat -o boat.png
+  atelier say hello -o - | aplay
   atelier admin grant EMAIL   the first admin
 
-Exit codes: 0 all is well, 1 something failed, 64 a wrong setting or flag.";
+Exit codes: 0 all is well, 1 something failed, 64 a wrong setting or flag; of the commands that speak to a mesh also
+69 it cannot be reached, 75 try again later, 77 not signed in or not allowed, 130 after Ctrl-C.";
 
 /// Where things are.
 #[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Where it runs")]
 pub struct Place {
     /// The folder that everything is kept in [env: ATELIER_DATA]
     #[arg(long, value_name = "FOLDER", global = true)]
     pub data: Option<PathBuf>,
+
+    /// The edge speaks TLS with a certificate made in the data folder, under certs/ [env: ATELIER_EDGE_TLS=development]
+    #[arg(long, global = true)]
+    pub tls: bool,
 
     /// The edge's port; 0 takes a free one [env: ATELIER_PORT]
     #[arg(long, value_name = "PORT", global = true)]
@@ -58,65 +83,11 @@ pub struct Place {
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Registers, logs in, chats, draws, speaks, and reads the usage back
-    Demo(Demo),
+    /// What is done as a client of a mesh
+    #[command(flatten)]
+    Client(ClientCommand),
     /// What only the owner of the machine may do
     Admin(Admin),
-}
-
-/// The demo's own flags.
-#[derive(Debug, ClapArgs)]
-pub struct Demo {
-    /// A mesh that runs already; without it the demo starts its own
-    #[arg(long, value_name = "URL")]
-    pub url: Option<url::Url>,
-    /// What to ask in the chat, beside the demo's own questions
-    #[arg(long, value_name = "TEXT")]
-    pub ask: Option<String>,
-    /// What to draw
-    #[arg(
-        long,
-        value_name = "PROMPT",
-        default_value = "a red boat and a lighthouse under a full moon"
-    )]
-    pub draw: String,
-    /// The picture's size
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "768x512", value_parser = size)]
-    pub size: (i32, i32),
-    /// What to say
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "Welcome to Atelier. Your words, your pictures and your voice, on your own machine."
-    )]
-    pub say: String,
-}
-
-/// The owner's own commands.
-#[derive(Debug, ClapArgs)]
-pub struct Admin {
-    #[command(subcommand)]
-    pub command: AdminCommand,
-}
-
-/// What the owner can do.
-#[derive(Debug, Subcommand)]
-pub enum AdminCommand {
-    /// Makes a registered account an admin, in the embedded database of the users service
-    Grant {
-        /// The account's e-mail
-        email: String,
-    },
-}
-
-fn size(text: &str) -> Result<(i32, i32), String> {
-    let (width, height) = text.split_once(['x', '×']).ok_or("write it as 768x512")?;
-    let side = |text: &str| {
-        text.trim()
-            .parse::<i32>()
-            .map_err(|error| format!("{text:?}: {error}"))
-    };
-    Ok((side(width)?, side(height)?))
 }
 
 impl Args {
@@ -143,23 +114,29 @@ impl Args {
 
     /// The settings: the environment's, with the flags on top.
     pub fn settings(&self, environment: impl Iterator<Item = (String, String)>) -> Settings {
-        let flags = [
+        let place = &self.place;
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let mut flags = vec![
+            (config::DATA.name, path(&place.data)),
             (
-                config::DATA.name,
-                self.place
-                    .data
-                    .as_ref()
-                    .map(|path| path.display().to_string()),
+                certs::EDGE_TLS.name,
+                place.tls.then(|| certs::DEVELOPMENT.to_owned()),
             ),
-            (
-                config::PORT.name,
-                self.place.port.map(|port| port.to_string()),
-            ),
+            (config::PORT.name, place.port.map(|port| port.to_string())),
             (
                 config::ADMIN_PORT.name,
-                self.place.admin_port.map(|port| port.to_string()),
+                place.admin_port.map(|port| port.to_string()),
             ),
         ];
+        if let Some(Command::Client(command)) = &self.command
+            && let Some(named) = command.reach()
+        {
+            flags.extend([
+                (reach::URL.name, named.url.as_ref().map(Url::to_string)),
+                (reach::CA.name, path(&named.ca)),
+                (reach::CONFIG.name, path(&named.config_dir)),
+            ]);
+        }
         let flags = flags
             .into_iter()
             .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)));
@@ -174,8 +151,6 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
-        assert_eq!(size("64x32"), Ok((64, 32)));
-        assert!(size("64").is_err());
     }
 
     #[test]
@@ -192,7 +167,10 @@ mod tests {
         ] {
             let args = Args::try_parse_from(line).unwrap();
             assert_eq!(args.place.port, Some(1));
-            assert!(matches!(args.command, Some(Command::Demo(_))));
+            assert!(matches!(
+                args.command,
+                Some(Command::Client(ClientCommand::Demo(_)))
+            ));
         }
     }
 }

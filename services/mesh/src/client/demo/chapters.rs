@@ -17,10 +17,12 @@ use atelier_proto::tts::v1::{AudioFormat, SynthesizeRequest};
 use atelier_proto::users::v1::users_service_client::UsersServiceClient;
 use atelier_proto::users::v1::{LoginRequest, RegisterRequest};
 use tonic::Streaming;
-use url::Url;
 
-use super::caller::{Caller, connect, download};
+use super::caller::Caller;
 use super::show;
+use crate::client::connection::Connection;
+use crate::client::object;
+use crate::client::output::Output;
 
 /// How long the usage may take to be counted.
 const COUNTED_WITHIN: Duration = Duration::from_secs(15);
@@ -28,10 +30,9 @@ const COUNTED_WITHIN: Duration = Duration::from_secs(15);
 const AT_LEAST: i64 = 4;
 
 /// Registers a new account and logs in.
-pub async fn register(url: &Url) -> anyhow::Result<(Caller, String, String)> {
+pub async fn register(connection: &Connection) -> anyhow::Result<(Caller, String, String)> {
     show::chapter("An account");
-    let channel = connect(url).await?;
-    let mut users = UsersServiceClient::new(channel.clone());
+    let mut users = UsersServiceClient::new(connection.channel.clone());
     let id = uuid::Uuid::new_v4().simple().to_string();
     let email = format!("demo-{}@example.com", &id[..8]);
     let password = format!("demo-{}", &id[8..24]);
@@ -57,7 +58,11 @@ pub async fn register(url: &Url) -> anyhow::Result<(Caller, String, String)> {
         .tokens
         .context("tokens")?;
     show::line("logged in: an access token for 15 minutes, a refresh token for 30 days");
-    Ok((Caller::new(channel, &tokens.access_token)?, email, password))
+    Ok((
+        Caller::new(connection, &tokens.access_token)?,
+        email,
+        password,
+    ))
 }
 
 /// Holds a conversation that needs memory.
@@ -133,7 +138,7 @@ pub async fn draw(
         "by {by}: {} × {}, {} bytes",
         artifact.width, artifact.height, artifact.size_bytes
     ));
-    save(&artifact, &folder.join("atelier-demo.png")).await
+    save(caller, &artifact, &folder.join("atelier-demo.png")).await
 }
 
 /// Speaks a text and saves it.
@@ -168,7 +173,7 @@ pub async fn say(caller: &Caller, text: &str, folder: &Path) -> anyhow::Result<P
         duration.seconds,
         duration.nanos / 100_000_000
     ));
-    save(&artifact, &folder.join("atelier-demo.wav")).await
+    save(caller, &artifact, &folder.join("atelier-demo.wav")).await
 }
 
 /// Reads back what was used; analytics hears of it a moment later.
@@ -203,7 +208,8 @@ pub async fn usage(caller: &Caller) -> anyhow::Result<()> {
     }
 }
 
-fn summary(row: &UsageRow) -> String {
+/// A row on one line, as a person reads it.
+pub fn summary(row: &UsageRow) -> String {
     let usage = row.usage.unwrap_or_default();
     let plural = if row.generations == 1 { "" } else { "s" };
     let mut parts = vec![format!("{} generation{plural}", row.generations)];
@@ -234,11 +240,11 @@ fn step(event: Option<GenerationEvent>) -> anyhow::Result<Event> {
     }
 }
 
-async fn save(artifact: &Artifact, path: &Path) -> anyhow::Result<PathBuf> {
-    let bytes = download(&artifact.url).await?;
-    if i64::try_from(bytes.len()).ok() != Some(artifact.size_bytes) {
-        bail!("{} bytes arrived of {}", bytes.len(), artifact.size_bytes);
-    }
-    std::fs::write(path, bytes).with_context(|| format!("{}", path.display()))?;
+async fn save(caller: &Caller, artifact: &Artifact, path: &Path) -> anyhow::Result<PathBuf> {
+    let mut draft = Output::decide(Some(path), true, "")?.draft()?;
+    object::fetch_once(&caller.connection, artifact, &mut draft).await?;
+    draft
+        .persist(path)
+        .with_context(|| format!("{}", path.display()))?;
     Ok(path.to_path_buf())
 }

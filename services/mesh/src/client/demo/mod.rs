@@ -13,35 +13,33 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use url::Url;
 
+use super::Ground;
+use super::connection::Connection;
 use crate::args::Demo;
-use crate::config::Config;
 use crate::inventory;
-use crate::mesh::Mesh;
 
-/// Runs the story against `--url`, or against a mesh that is started for it.
-pub async fn run(mut config: Config, demo: Demo) -> anyhow::Result<()> {
-    if let Some(url) = &demo.url {
-        return tell(url, &demo).await;
+pub use chapters::summary;
+
+/// Runs the story against a mesh that runs, or against one that is started for it.
+pub async fn run(ground: &Ground<'_>, demo: Demo) -> anyhow::Result<()> {
+    let site = ground.site().await?;
+    if let Some(mesh) = site.mesh() {
+        inventory::print(mesh);
     }
-    // The demo is a guest on this machine: it takes whatever ports are free.
-    config.port = 0;
-    config.admin_port = 0;
-    let mesh = Mesh::start(config).await?;
-    inventory::print(&mesh);
-    let url = mesh.edge_url.clone().context("the demo needs the edge")?;
-    let told = tell(&url, &demo).await;
-    mesh.stop().await;
+    let running = site.mesh().is_none().then(|| site.url.clone());
+    let told = async { tell(&site.connect().await?, running.as_ref(), &demo).await }.await;
+    site.close().await;
     told
 }
 
-async fn tell(url: &Url, demo: &Demo) -> anyhow::Result<()> {
+async fn tell(connection: &Connection, running: Option<&Url>, demo: &Demo) -> anyhow::Result<()> {
     let folder = std::env::current_dir().context("the folder to write to")?;
-    let (caller, email, password) = chapters::register(url).await?;
+    let (caller, email, password) = chapters::register(connection).await?;
     chapters::chat(&caller, demo.ask.as_deref()).await?;
     let picture = chapters::draw(&caller, &demo.draw, demo.size, &folder).await?;
     let speech = chapters::say(&caller, &demo.say, &folder).await?;
     chapters::usage(&caller).await?;
-    epilogue(&[picture, speech], demo.url.as_ref(), &email, &password);
+    epilogue(&[picture, speech], running, &email, &password);
     Ok(())
 }
 

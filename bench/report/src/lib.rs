@@ -1,0 +1,9 @@
+//! What every bench writes: the page of a run with its tables, and the machine it ran on; it measures nothing itself.
+
+mod machine;
+mod numbers;
+mod page;
+
+pub use machine::{Watch, of_process};
+pub use numbers::{Spread, median, percentile};
+pub use page::{Output, Page, Table, micros, millis, times};
