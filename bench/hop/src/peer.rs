@@ -120,6 +120,7 @@ fn guarded(routes: Router, issuer: &Issuer) -> Router {
         max_request_bytes: 1 << 20,
         deadline: Duration::from_secs(20),
         server_streaming: false,
+        scope: None,
     };
     let policies = Policies::new([
         (FOR_ANYONE.to_owned(), policy(Access::Public)),

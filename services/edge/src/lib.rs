@@ -3,6 +3,7 @@
 mod config;
 mod cors;
 mod dialect;
+mod exchange;
 mod forward;
 mod health;
 mod keys;
@@ -27,7 +28,9 @@ use axum::routing::get;
 use tonic_web::GrpcWebLayer;
 
 pub use config::{CORS_ORIGINS, EdgeConfig, MAX_CALLS, Origins, PUBLIC_URL, SETTINGS};
-use forward::Destinations;
+use exchange::Exchange;
+pub use exchange::{ApiKeyExchange, Exchanged};
+use forward::{Destinations, Onward};
 use objects::Shelves;
 
 /// A service behind the edge.
@@ -53,6 +56,8 @@ pub struct Door {
     pub descriptor: &'static [u8],
     /// Where the public keys come from.
     pub jwks: Arc<dyn KeySource>,
+    /// Where API keys are exchanged for access tokens.
+    pub api_keys: Arc<dyn ApiKeyExchange>,
     /// The roles that have objects; each is in the roster.
     pub object_roles: Vec<&'static str>,
 }
@@ -65,7 +70,10 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
     let shelves = Shelves::new(links_of(&door)?);
     let page = page::text(&door);
     let links = door.roster.iter().map(|d| (d.service, d.link.clone()));
-    let destinations = Destinations::new(links);
+    let onward = Onward {
+        destinations: Destinations::new(links),
+        exchange: Arc::new(Exchange::new(door.api_keys)),
+    };
     let own_policies = own_policies();
 
     let is_method: dialect::IsMethod = {
@@ -77,9 +85,7 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
         .route_service(HEALTH_CHECK, health.clone())
         .route_service(HEALTH_WATCH, health)
         .merge(reflection::routes(door.descriptor)?);
-    let calls = Router::new()
-        .fallback(forward::forward)
-        .with_state(destinations);
+    let calls = Router::new().fallback(forward::forward).with_state(onward);
     let rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
         .guard_open(own)
         .merge(Inbound::edge("edge", door.policies, door.config.max_calls).guard(calls))
@@ -124,6 +130,7 @@ fn own_policies() -> Policies {
         max_request_bytes: 16 * 1024,
         deadline,
         server_streaming,
+        scope: None,
     };
     let hour = Duration::from_secs(3600);
     Policies::new([

@@ -135,6 +135,7 @@ async fn keys_that_are_away_are_503_and_the_rest_of_the_door_is_open() {
         policies: policies(),
         descriptor: atelier_proto::DESCRIPTOR,
         jwks: Arc::new(NoKeys),
+        api_keys: Arc::new(NoKeys),
         object_roles: vec![],
     };
     let router = atelier_edge::build(door, &foundation).unwrap();
@@ -161,6 +162,7 @@ async fn an_object_role_that_is_not_in_the_roster_is_refused_at_the_start() {
         policies: policies(),
         descriptor: atelier_proto::DESCRIPTOR,
         jwks: Arc::new(NoKeys),
+        api_keys: Arc::new(NoKeys),
         object_roles: vec!["tts"],
     };
     let error = atelier_edge::build(door, &foundation("edge", folder.path())).unwrap_err();

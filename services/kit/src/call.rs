@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::fault::{Fault, Kind};
 use crate::identity::{Account, Caller, Role};
+use crate::network::Network;
 
 /// The header that carries the request id, in and out.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -97,6 +98,8 @@ pub struct Call {
     pub trace: Trace,
     /// What the client said it is, cut to 200 characters; may be empty.
     pub user_agent: Arc<str>,
+    /// Where the client calls from, as the edge saw it; `None` for a call that came another way.
+    pub network: Option<Network>,
 }
 
 impl Call {
@@ -117,6 +120,7 @@ impl Call {
             deadline: Instant::now() + limit,
             trace: Trace::begin(),
             user_agent: Arc::from(""),
+            network: None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! | [`identity`] | verifying access tokens and service tokens |
 //! | [`secret`] | the mesh secret and the keys derived from it |
 //! | [`link`] | a peer, in this process or at a URL, behind one type |
+//! | [`network`] | where a client calls from, told from role to role |
 //! | [`outbound`] | what every client of somebody else's API needs |
 //! | [`serve`] | listeners with safe settings, and their bounded end |
 //! | [`tls`] | certificates of both sides, read again when they change |
@@ -30,6 +31,7 @@ pub mod identity;
 pub mod inbound;
 pub mod link;
 pub mod moment;
+pub mod network;
 pub mod objects;
 pub mod outbound;
 pub mod page;

@@ -24,6 +24,7 @@ use crate::call::{Call, REQUEST_ID, TRACEPARENT};
 use crate::config::ConfigError;
 use crate::fault::{Fault, Kind};
 use crate::identity::ServiceTokens;
+use crate::network;
 use crate::tls::MeshTls;
 
 /// How much an in-memory connection holds before the writer waits.
@@ -236,7 +237,13 @@ impl Link {
         let call = request.extensions().get::<Call>().cloned();
         let as_service = request.extensions().get::<AsService>().is_some();
         let headers = request.headers_mut();
+        // Nobody outside the mesh has a say in where a client is.
+        headers.remove(network::HEADER);
         if let Some(call) = call {
+            let vouched = call.network.as_ref().zip(self.tokens.as_ref());
+            if let Some(value) = vouched.and_then(|(from, tokens)| tokens.networks().tell(from)) {
+                headers.insert(network::HEADER, value);
+            }
             let remaining = call.remaining();
             if remaining.is_zero() {
                 return Err(Fault::new(

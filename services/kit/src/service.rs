@@ -30,6 +30,9 @@ pub struct Foundation {
     pub pages: Pages,
     /// The service's own object store, where its role has one.
     pub objects: Option<Arc<dyn BlobStore>>,
+    /// Cancelled when no new calls are taken: streams that would last for ever end then, so that the drain waits only
+    /// for calls that somebody waits for.
+    pub closing: CancellationToken,
     /// Cancelled when background work must end.
     pub stop: CancellationToken,
     /// Background work is spawned here, so that the end can wait for it.

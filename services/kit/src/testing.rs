@@ -1,7 +1,9 @@
 //! A service on an in-memory link with the full stack around it, for tests; nothing of it is in the product.
 
 pub mod api;
+pub mod forge;
 pub mod log;
+pub mod tokens;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -76,6 +78,8 @@ impl Issuer {
             sub: account.into(),
             sid: format!("session-of-{account}"),
             role,
+            plan: "free".to_owned(),
+            scope: None,
             iat: now,
             exp: now.saturating_add_signed(seconds),
             jti: crate::moment::new_id(),
@@ -145,6 +149,7 @@ pub fn foundation_with(
         secret,
         data: folder.to_path_buf(),
         objects: None,
+        closing: CancellationToken::new(),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
     }

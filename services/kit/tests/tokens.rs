@@ -1,23 +1,29 @@
 //! Who is believed: every token that does not hold is refused, and the keys come, fail and come back without a restart.
 
-mod forge;
 mod probe;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use atelier_kit::call::Call;
 use atelier_kit::fault::{Fault, Kind};
-use atelier_kit::identity::{Caller, KeySource, Role, ServiceTokens};
+use atelier_kit::identity::{AccessVerifier, Caller, KeySource, Role, ServiceTokens, Verifier};
 use atelier_kit::secret::MeshSecret;
+use atelier_kit::testing::forge::*;
 use atelier_kit::testing::secret;
-use forge::*;
+use atelier_kit::testing::tokens::{Refused, bad_tokens};
 use probe::*;
 use serde_json::{Value, json};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
+
+/// One key for all tests of this file.
+fn forge() -> &'static Forge {
+    static FORGE: OnceLock<Forge> = OnceLock::new();
+    FORGE.get_or_init(Forge::new)
+}
 
 /// A key source that counts and can fail.
 struct Keys {
@@ -92,7 +98,7 @@ async fn bear(peer: &Peer, path: &'static str, token: &str) -> Result<String, St
 #[tokio::test]
 async fn a_token_that_holds_names_its_account() {
     let peer = peer();
-    let token = forge().sign(&header(), &claims());
+    let token = forge().sign(&forge().header(), &claims());
     assert_eq!(bear(&peer, FOR_USER, &token).await.unwrap(), "ana s1 user");
     // The scheme is not case-sensitive.
     assert_eq!(
@@ -116,138 +122,86 @@ async fn no_token_is_no_caller() {
     }
 }
 
+/// What was asked for in vain, of whatever listens here.
+struct Lure {
+    url: String,
+    fetched: Arc<AtomicUsize>,
+}
+
+impl Lure {
+    async fn new() -> Self {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let fetched = Arc::new(AtomicUsize::new(0));
+        let count = fetched.clone();
+        tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        Self { url, fetched }
+    }
+}
+
 #[tokio::test]
 async fn no_token_that_is_wrong_anywhere_is_believed() {
-    let peer = peer();
-    let now = jsonwebtoken::get_current_timestamp();
-    let good = forge().sign(&header(), &claims());
-    let (text, made) = good.rsplit_once('.').unwrap();
-    let head = |field: &str, to: Value| forge().sign(&with(header(), field, to), &claims());
-    let claim = |field: &str, to: Value| forge().sign(&header(), &with(claims(), field, to));
-    let none = with(header(), "alg", json!("none"));
-    let hmac = with(header(), "alg", json!("HS256"));
-    let admin = part(&with(claims(), "role", json!("admin")));
-    let bad = [
-        ("nothing", String::new()),
-        ("no JWT", "abc".into()),
-        ("dots", "..".into()),
-        ("no JSON", "YWJj.YWJj.YWJj".into()),
-        (
-            "alg none, unsigned",
-            format!("{}.{}.", part(&none), part(&claims())),
-        ),
-        (
-            "alg none, signed",
-            format!("{}.{}.{made}", part(&none), part(&claims())),
-        ),
-        (
-            "HS256 with the public key's text",
-            hs256(forge().public_pem().as_bytes(), &hmac, &claims()),
-        ),
-        ("HS256 with an empty key", hs256(b"", &hmac, &claims())),
-        ("another algorithm's name", head("alg", json!("RS512"))),
-        ("no signature", format!("{text}.")),
-        (
-            "half a signature",
-            format!("{text}.{}", &made[..made.len() / 2]),
-        ),
-        (
-            "another's signature",
-            format!("{}.{admin}.{made}", part(&header())),
-        ),
-        ("no typ", head("typ", Value::Null)),
-        ("another typ", head("typ", json!("JWT"))),
-        ("the typ of services", head("typ", json!("service+jwt"))),
-        ("no kid", head("kid", Value::Null)),
-        ("an unknown kid", head("kid", json!("two"))),
-        ("no audience", claim("aud", Value::Null)),
-        ("another audience", claim("aud", json!("elsewhere"))),
-        ("no issuer", claim("iss", Value::Null)),
-        ("another issuer", claim("iss", json!("elsewhere"))),
-        ("no subject", claim("sub", Value::Null)),
-        ("no session", claim("sid", Value::Null)),
-        ("no role", claim("role", Value::Null)),
-        ("a role that does not exist", claim("role", json!("owner"))),
-        ("no end", claim("exp", Value::Null)),
-        (
-            "an end that is a text",
-            claim("exp", json!((now + 900).to_string())),
-        ),
-        ("not before tomorrow", claim("nbf", json!(now + 86_400))),
-        ("too long", claim("jti", json!("x".repeat(8 * 1024)))),
-    ];
-    for (what, token) in bad {
-        for path in [FOR_USER, FOR_INTERNAL, ONE] {
-            let status = bear(&peer, path, &token).await.expect_err(what);
-            assert_eq!(status.code(), Code::Unauthenticated, "{what}: {status:?}");
-            assert_refused(&status, Code::Unauthenticated, "TOKEN_INVALID");
-            // Nothing of a token comes back in an error.
-            assert!(
-                token.len() < 20 || !format!("{status:?}").contains(&token[..20]),
-                "{what}"
-            );
-        }
-    }
-    assert_eq!(bear(&peer, FOR_USER, &good).await.unwrap(), "ana s1 user");
-}
-
-#[tokio::test]
-async fn a_token_whose_time_is_over_is_said_to_be_expired() {
-    let peer = peer();
-    let now = jsonwebtoken::get_current_timestamp();
-    for exp in [0, now - 60] {
-        let token = forge().sign(&header(), &with(claims(), "exp", json!(exp)));
-        let status = bear(&peer, FOR_USER, &token).await.unwrap_err();
-        assert_refused(&status, Code::Unauthenticated, "TOKEN_EXPIRED");
-    }
-}
-
-#[tokio::test]
-async fn one_authorization_header_or_none() {
-    let peer = peer();
-    let good = format!("Bearer {}", forge().sign(&header(), &claims()));
-    for values in [
-        &[good.as_str(), good.as_str()],
-        &[good.as_str(), "Bearer x"],
-        &["Bearer x", good.as_str()],
-    ] {
-        let status = ask(&peer, FOR_USER, values).await.unwrap_err();
-        assert_refused(&status, Code::Unauthenticated, "TOKEN_INVALID");
-    }
-    for value in [
-        "",
-        "Bearer",
-        "Bearer ",
-        "Basic YTpi",
-        &good["Bearer ".len()..],
-        &format!("{good} {good}"),
-    ] {
-        let status = ask(&peer, FOR_USER, &[value]).await.unwrap_err();
-        assert_refused(&status, Code::Unauthenticated, "TOKEN_INVALID");
-    }
-}
-
-#[tokio::test]
-async fn a_token_of_a_megabyte_is_refused_and_the_connection_goes_on() {
+    let keys = Keys::new(Some(forge().jwks()));
     let peer = Mount {
-        keys: Keys::new(Some(forge().jwks())),
+        keys: keys.clone(),
         ..Mount::default()
     }
     .on_loopback(who(), 0)
     .await;
-    let huge = format!("Bearer {}", "x".repeat(1024 * 1024));
+    let lure = Lure::new().await;
+    let table = bad_tokens(forge(), &lure.url);
+    assert!(table.len() > 100, "{}", table.len());
     let link = peer.link();
-    let mut request = Request::new(String::new());
-    request
-        .metadata_mut()
-        .insert("authorization", huge.parse().unwrap());
-    assert!(call(&link, FOR_USER, request).await.is_err());
+    for bad in &table {
+        for path in [FOR_USER, FOR_INTERNAL, ONE] {
+            let mut request = Request::new(String::new());
+            for value in &bad.authorization {
+                let value = value.as_slice().try_into().unwrap();
+                request.metadata_mut().append("authorization", value);
+            }
+            let what = &bad.what;
+            let status = match call(&link, path, request).await {
+                Ok(who) => panic!("{what} is believed at {path}: {}", who.into_inner()),
+                Err(status) => status,
+            };
+            let Refused::For(reason) = bad.refused else {
+                continue;
+            };
+            let told = status.get_details_error_info().map(|info| info.reason);
+            assert_eq!(
+                (status.code(), told.as_deref()),
+                (Code::Unauthenticated, Some(reason)),
+                "{what}: {status:?}"
+            );
+            // Nothing of a token comes back in an error.
+            let sent = String::from_utf8_lossy(bad.authorization.last().unwrap()).into_owned();
+            let beginning: String = sent.chars().skip("Bearer ".len()).take(20).collect();
+            assert!(
+                beginning.len() < 20 || !format!("{status:?}").contains(&beginning),
+                "{what}"
+            );
+        }
+    }
     assert_eq!(
-        call(&link, ONE, Request::new(String::new()))
-            .await
-            .unwrap()
-            .into_inner(),
-        "nobody"
+        lure.fetched.load(Ordering::SeqCst),
+        0,
+        "something was fetched from a URL in a token"
+    );
+    assert_eq!(
+        keys.asked(),
+        1,
+        "strange keys were asked for more than once"
+    );
+    // Next to all of that, and over the same connection, a sound token is believed.
+    assert_eq!(
+        bear(&peer, FOR_USER, &forge().good()).await.unwrap(),
+        "ana s1 user"
     );
 }
 
@@ -262,7 +216,7 @@ async fn each_role_does_what_it_may_and_no_more() {
         ("admin", [true, true, true, true, true, false]),
     ];
     for (role, reached) in table {
-        let token = forge().sign(&header(), &with(claims(), "role", json!(role)));
+        let token = forge().sign(&forge().header(), &with(claims(), "role", json!(role)));
         for ((path, _), reached) in FOR_EACH.into_iter().zip(reached) {
             let answer = bear(&peer, path, &token).await;
             assert_eq!(answer.is_ok(), reached, "{role} {path}");
@@ -359,7 +313,7 @@ async fn a_service_token_is_for_this_service_and_this_mesh() {
 async fn keys_that_cannot_be_had_are_told_and_recover_without_a_restart() {
     let keys = Keys::new(None);
     let peer = peer_with(keys.clone());
-    let token = forge().sign(&header(), &claims());
+    let token = forge().sign(&forge().header(), &claims());
     for _ in 0..10 {
         let status = bear(&peer, FOR_USER, &token).await.unwrap_err();
         assert_refused(&status, Code::Unavailable, "KEYS_UNAVAILABLE");
@@ -400,7 +354,7 @@ async fn unknown_keys_do_not_make_the_service_ask_again_and_again() {
     let link = peer.link();
     let calls = (0..30).map(|n| {
         let token = forge().sign(
-            &with(header(), "kid", json!(format!("guess-{n}"))),
+            &with(forge().header(), "kid", json!(format!("guess-{n}"))),
             &claims(),
         );
         let mut request = Request::new(String::new());
@@ -414,7 +368,7 @@ async fn unknown_keys_do_not_make_the_service_ask_again_and_again() {
     }
     assert_eq!(keys.asked(), 1);
     // A key that is known is not held up by those that are not.
-    let token = forge().sign(&header(), &claims());
+    let token = forge().sign(&forge().header(), &claims());
     assert_eq!(bear(&peer, FOR_USER, &token).await.unwrap(), "ana s1 user");
     assert_eq!(keys.asked(), 1);
 }
@@ -428,4 +382,161 @@ async fn the_issuer_of_the_tests_is_believed_as_well() {
         .unwrap()
         .into_inner();
     assert_eq!(answer, "bob session-of-bob moderator");
+}
+
+/// A verifier whose clock stands until it is moved.
+struct Timed {
+    verifier: Verifier,
+    keys: Arc<Keys>,
+    seconds: Arc<AtomicUsize>,
+}
+
+impl Timed {
+    fn new(keys: &Arc<Keys>) -> Self {
+        let seconds = Arc::new(AtomicUsize::new(0));
+        let (begun, passed) = (Instant::now(), seconds.clone());
+        let ticks = move || begun + Duration::from_secs(passed.load(Ordering::SeqCst) as u64);
+        let access = AccessVerifier::timed(keys.clone(), Arc::new(ticks));
+        Self {
+            verifier: Verifier::new(access, None, ROLE),
+            keys: keys.clone(),
+            seconds,
+        }
+    }
+
+    fn pass(&self, seconds: usize) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    fn answer(&self, keys: Option<Value>) {
+        *self.keys.answer.lock().unwrap() = keys.map(|keys| keys.to_string());
+    }
+
+    async fn identify(&self, token: &str) -> Result<Caller, Fault> {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        self.verifier.identify(&headers).await
+    }
+
+    /// Waits until the source was asked so often.
+    async fn asked(&self, times: usize) {
+        let asked = || async { self.keys.asked() == times };
+        atelier_kit::testing::eventually("the source is asked", asked).await;
+        // Its answer takes a moment.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(self.keys.asked(), times);
+    }
+}
+
+/// A set of several keys.
+fn set(keys: &[Value]) -> Value {
+    json!({ "keys": keys })
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_asked_for_once_a_minute_and_found_then() {
+    let next = Forge::new();
+    let timed = Timed::new(&Keys::new(Some(forge().jwks())));
+    assert!(timed.identify(&forge().good()).await.is_ok());
+    timed.answer(Some(set(&[forge().jwk(), next.jwk()])));
+    for _ in 0..59 {
+        timed.pass(1);
+        let refused = timed.identify(&next.good()).await.unwrap_err();
+        assert_eq!(refused.reason(), "TOKEN_INVALID");
+    }
+    assert_eq!(timed.keys.asked(), 1);
+    timed.pass(1);
+    assert!(timed.identify(&next.good()).await.is_ok());
+    assert!(timed.identify(&forge().good()).await.is_ok());
+    assert_eq!(timed.keys.asked(), 2);
+}
+
+#[tokio::test]
+async fn callers_who_go_away_do_not_make_it_ask_again_and_again() {
+    let timed = Timed::new(&Keys::new(Some(forge().jwks())));
+    let token = forge().good();
+    for _ in 0..20 {
+        // The source takes twenty times as long.
+        let _gone = tokio::time::timeout(Duration::from_millis(1), timed.identify(&token)).await;
+    }
+    assert!(timed.identify(&token).await.is_ok());
+    assert_eq!(timed.keys.asked(), 1);
+}
+
+#[tokio::test]
+async fn keys_in_use_are_fetched_again_beside_the_calls_and_withdrawn_ones_go() {
+    let next = Forge::new();
+    let timed = Timed::new(&Keys::new(Some(set(&[forge().jwk(), next.jwk()]))));
+    let (old, new) = (forge().good(), next.good());
+    for token in [&old, &new] {
+        assert!(timed.identify(token).await.is_ok());
+    }
+    timed.answer(Some(next.jwks()));
+    timed.pass(300);
+    assert!(timed.identify(&old).await.is_ok());
+    timed.asked(1).await;
+    timed.pass(1);
+    // The call that finds the keys old is answered with them.
+    assert!(timed.identify(&new).await.is_ok());
+    timed.asked(2).await;
+    let refused = timed.identify(&old).await.unwrap_err();
+    assert_eq!(refused.reason(), "TOKEN_INVALID");
+    assert!(timed.identify(&new).await.is_ok());
+    assert_eq!(timed.keys.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_source_that_is_away_or_empty_fails_no_call_whose_key_is_known() {
+    let timed = Timed::new(&Keys::new(Some(forge().jwks())));
+    let token = forge().good();
+    assert!(timed.identify(&token).await.is_ok());
+    let mut asked = 1;
+    for answer in [None, Some(set(&[])), Some(json!({"keys": "none"}))] {
+        timed.answer(answer);
+        timed.pass(400);
+        assert!(timed.identify(&token).await.is_ok());
+        asked += 1;
+        timed.asked(asked).await;
+        // A source that is ill is left alone for a while.
+        timed.pass(9);
+        for _ in 0..20 {
+            let fresh = forge().good();
+            assert!(timed.identify(&fresh).await.is_ok());
+        }
+        timed.asked(asked).await;
+    }
+    timed.answer(Some(forge().jwks()));
+    timed.pass(10);
+    assert!(timed.identify(&token).await.is_ok());
+    timed.asked(asked + 1).await;
+    assert!(timed.identify(&token).await.is_ok());
+    timed.asked(asked + 1).await;
+}
+
+#[tokio::test]
+async fn one_key_that_cannot_be_used_does_not_spoil_the_others() {
+    let sound = forge().jwk();
+    let spoiled = |change: &str, to: Value| with(sound.clone(), change, to);
+    let strange = [
+        json!(null),
+        json!("a key"),
+        json!({}),
+        json!({"kty": "RSA"}),
+        json!({"kty": "oct", "kid": "secret", "k": "c2VjcmV0"}),
+        spoiled("kty", json!("XYZ")),
+        spoiled("n", json!("not base64 !")),
+        spoiled("alg", json!("RS9999")),
+        spoiled("alg", json!("PS256")),
+        spoiled("use", json!("enc")),
+        spoiled("kid", Value::Null),
+    ];
+    for one in &strange {
+        for keys in [[one.clone(), sound.clone()], [sound.clone(), one.clone()]] {
+            let timed = Timed::new(&Keys::new(Some(set(&keys))));
+            assert!(timed.identify(&forge().good()).await.is_ok(), "{one}");
+        }
+        let timed = Timed::new(&Keys::new(Some(set(std::slice::from_ref(one)))));
+        let refused = timed.identify(&forge().good()).await.unwrap_err();
+        assert_eq!(refused.reason(), "KEYS_UNAVAILABLE", "{one}");
+    }
 }

@@ -7,6 +7,7 @@ use atelier_kit::config::{Setting, Settings};
 use atelier_kit::service::StartError;
 use atelier_kit::tls::{AUTHORITY, Authority, MeshTls, ServerTls, TlsError, files_of};
 
+use crate::operator::OPERATOR;
 use crate::roster::{self, EDGE};
 
 /// The mesh's own certificates.
@@ -149,7 +150,8 @@ pub fn make(folder: &Path, names: &[String], services: &[String], days: u32) -> 
         names.to_vec()
     };
     let authority = Authority::in_folder(folder).context("the authority")?;
-    let roles = roster::roles().map(str::to_owned);
+    // The operator of a process calls roles elsewhere in a name of his own.
+    let roles = roster::roles().chain([OPERATOR]).map(str::to_owned);
     for role in roles.chain(services.iter().cloned()) {
         let beside: &[String] = if role == EDGE { &names } else { &[] };
         authority

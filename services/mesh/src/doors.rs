@@ -1,4 +1,5 @@
-//! The admin port: `/metrics`, `/livez` and `/readyz`, for operators and probes alone; liveness never asks a database.
+//! The admin port: `/metrics`, `/livez` and `/readyz`, for operators and probes alone, and the operator's room;
+//! liveness never asks a database.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,8 +52,8 @@ impl Readiness {
     }
 }
 
-/// The routes of the admin port.
-pub fn admin(ready: Readiness) -> Router {
+/// The routes of the admin port, those of the operator's room beside its own.
+pub fn admin(ready: Readiness, operator: Router) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route(
@@ -75,4 +76,5 @@ pub fn admin(ready: Readiness) -> Router {
                     .into_response()
             }),
         )
+        .merge(operator)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use atelier_edge::{Destination, Door};
-use atelier_kit::identity::{AccessVerifier, ServiceTokens, Verifier};
+use atelier_kit::identity::{AccessVerifier, Revocations, ServiceTokens, Verifier};
 use atelier_kit::inbound::Inbound;
 use atelier_kit::link::{Links, Route};
 use atelier_kit::page::Pages;
@@ -26,19 +26,24 @@ use url::Url;
 
 use crate::config::Config;
 use crate::doors::{self, Readiness};
-use crate::keys::UsersKeys;
+use crate::keys::{UsersExchange, UsersKeys};
 use crate::peers::Peers;
-use crate::roster::{EDGE, ROSTER, Seat};
-use crate::{links, objects, roster, running};
+use crate::revocations::UsersRevocations;
+use crate::roster::{EDGE, KEYS, ROSTER, Seat};
+use crate::{links, objects, operator, roster, running};
 
 /// How long the end may take after the time for draining is over.
 const LAST_SECONDS: Duration = Duration::from_secs(5);
+
+/// How long a start waits for the first news of revocations from a role in the same process.
+const FIRST_NEWS: Duration = Duration::from_secs(2);
 
 /// What all roles of the process share.
 struct Ground {
     secret: MeshSecret,
     policies: Policies,
     routes: BTreeMap<String, Route>,
+    revocations: Revocations,
 }
 
 impl Ground {
@@ -113,6 +118,7 @@ impl Mesh {
             secret: prepare(&config)?,
             policies: Policies::read(atelier_proto::DESCRIPTOR)?,
             routes,
+            revocations: Revocations::unknown(),
         };
 
         // The edge's socket first: its port is a part of every object's URL.
@@ -153,12 +159,14 @@ impl Mesh {
             lame_duck: config.lame_duck,
         };
         mesh.tasks.spawn(serve(
-            doors::admin(mesh.ready.clone()),
+            doors::admin(mesh.ready.clone(), operators_room(&config, &ground)?),
             Listener::Tcp(admin_socket),
             Side::Edge,
             mesh.stop.clone(),
         ));
 
+        // One for all roles here, so that the keys are fetched once.
+        let mut verifier = None;
         for plan in std::mem::take(&mut config.plans) {
             let seat = plan.seat;
             let mut foundation = mesh.foundation(seat.role, &config, &ground)?;
@@ -179,8 +187,13 @@ impl Mesh {
                     .with_adapter("objects", shelf.describe)
                     .with_plain(shelf.door);
             }
+            let access = verifier.get_or_insert_with(|| AccessVerifier::new(Arc::new(keys)));
             let verifier = Verifier::new(
-                AccessVerifier::new(Arc::new(keys)),
+                // The users role asks its own sessions, which know at once.
+                match seat.role {
+                    KEYS => access.clone(),
+                    _ => access.clone().heeding(ground.revocations.clone()),
+                },
                 Some(ServiceTokens::new(&ground.secret, seat.role)),
                 seat.role,
             );
@@ -238,6 +251,7 @@ impl Mesh {
                 adapters,
             });
         }
+        mesh.hear_of_revocations(&config, &ground).await?;
         mesh.meet(&peers, &config, &ground)?;
         mesh.ready.set(true);
         mesh.say_where()?;
@@ -270,6 +284,7 @@ impl Mesh {
             policies: ground.policies.clone(),
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(UsersKeys::new(foundation.links.to("users"))),
+            api_keys: Arc::new(UsersExchange::new(foundation.links.to("users"))),
             object_roles: ROSTER
                 .iter()
                 .filter(|seat| seat.objects)
@@ -279,6 +294,29 @@ impl Mesh {
         let router = atelier_edge::build(door, &foundation)?;
         self.serve(router, listener, Side::Edge);
         Ok(adapters)
+    }
+
+    /// Follows who is revoked, in the name of the first role here that verifies tokens.
+    async fn hear_of_revocations(&self, config: &Config, ground: &Ground) -> anyhow::Result<()> {
+        let Some(first) = self.inventory.iter().find(|entry| entry.role != EDGE) else {
+            return Ok(());
+        };
+        let tokens = ServiceTokens::new(&ground.secret, first.role);
+        let links = Links::new(&ground.routes_of(config, first.role)?, Some(tokens))?;
+        let source = Arc::new(UsersRevocations::new(links.to(KEYS)));
+        let revocations = ground.revocations.clone();
+        self.tasks
+            .spawn(revocations.clone().follow(source, self.closing.clone()));
+        // Where the users role is in this process, an admin's first call need not be turned away.
+        if self.inventory.iter().any(|entry| entry.role == KEYS) {
+            let known = async {
+                while !revocations.is_current() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            let _ = tokio::time::timeout(FIRST_NEWS, known).await;
+        }
+        Ok(())
     }
 
     /// Asks for the roles elsewhere that some role here needs.
@@ -312,6 +350,7 @@ impl Mesh {
             links: Links::new(&ground.routes_of(config, role)?, Some(tokens))?,
             pages: Pages::new(&ground.secret),
             objects: None,
+            closing: self.closing.clone(),
             stop: self.stop.clone(),
             tasks: self.tasks.clone(),
         })
@@ -325,7 +364,10 @@ impl Mesh {
     /// Tells commands on this machine where the edge is.
     fn say_where(&self) -> anyhow::Result<()> {
         match &self.edge_url {
-            Some(url) => running::write(&self.data, url, self.edge_ca.as_deref()),
+            Some(url) => {
+                let ca = self.edge_ca.as_deref();
+                running::write(&self.data, url, ca, self.admin_address)
+            }
             None => Ok(()),
         }
     }
@@ -388,6 +430,23 @@ fn prepare(config: &Config) -> anyhow::Result<MeshSecret> {
         SecretError::TooShort => anyhow::anyhow!("the secret in {}: {error}", data.display()),
         other => other.into(),
     })
+}
+
+/// The operator's room of this process, with links to all roles. Those elsewhere that ask for a certificate are reached
+/// where there is one for the operator.
+fn operators_room(config: &Config, ground: &Ground) -> anyhow::Result<Router> {
+    let token = operator::OperatorToken::load_or_create(&config.data)?;
+    let routes = ground
+        .routes_of(config, operator::OPERATOR)
+        .unwrap_or_else(|error| {
+            tracing::debug!(%error, "the operator reaches the roles of this process alone");
+            let mut here = ground.routes.clone();
+            here.retain(|_, route| matches!(route, Route::Memory(_)));
+            here
+        });
+    let tokens = ServiceTokens::new(&ground.secret, operator::OPERATOR);
+    let links = Links::new(&routes, Some(tokens))?;
+    Ok(operator::routes(token, &ground.policies, &links))
 }
 
 /// The edge's address as callers see it. A setting that was left at its default follows the port.

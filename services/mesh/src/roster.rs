@@ -132,8 +132,8 @@ pub fn needs(role: &str) -> impl Iterator<Item = &'static Seat> {
     ROSTER.iter().filter(move |seat| all || seat.role == KEYS)
 }
 
-/// The role that has the keys.
-const KEYS: &str = "users";
+/// The role that has the keys, and knows who is revoked.
+pub const KEYS: &str = "users";
 
 /// The names of all roles, the edge's included.
 pub fn roles() -> impl Iterator<Item = &'static str> {

@@ -40,6 +40,48 @@ pub enum Error {
     /// The caller has no such live session.
     #[error("no such session")]
     SessionUnknown,
+    /// A key waits to sign already.
+    #[error("a signing key waits to sign already")]
+    RotationUnderWay,
+    /// A key that somebody brings cannot be used; the rule that it breaks.
+    #[error("the private key {0}")]
+    KeyUnusable(&'static str),
+    /// The signing keys could not be read for so long that others may have gone on to the next one.
+    #[error("the signing keys cannot be read")]
+    KeysUnread,
+    /// The account has a second factor, and no code was sent.
+    #[error("a code of the second factor is needed too")]
+    SecondFactorRequired,
+    /// The password was right, the code of the second factor was not.
+    #[error("the code of the second factor is wrong")]
+    WrongLoginCode,
+    /// The code of the second factor is wrong, and the caller is signed in already.
+    #[error("the code is wrong")]
+    WrongCode,
+    /// The account has a second factor already.
+    #[error("the account has a second factor already")]
+    TotpActive,
+    /// The account has no second factor that this could be about.
+    #[error("no authenticator has been enrolled")]
+    TotpNotEnrolled,
+    /// The API key is unknown, revoked or expired.
+    #[error("the API key is not valid")]
+    ApiKeyInvalid,
+    /// The caller has no such API key.
+    #[error("no such API key")]
+    ApiKeyUnknown,
+    /// The account has as many API keys as it may.
+    #[error("the account has as many API keys as it may")]
+    TooManyApiKeys,
+    /// Too many failed before it; it may be tried again after this long.
+    #[error("too many attempts have failed")]
+    TooManyAttempts(Duration),
+    /// The token from a mail is unknown, spent or expired.
+    #[error("the token is not good, or no longer")]
+    MailTokenInvalid,
+    /// The e-mail is verified already.
+    #[error("the e-mail is verified already")]
+    EmailVerified,
     /// The store is busy; the call may be repeated.
     #[error("the accounts are busy")]
     Busy,
@@ -75,6 +117,20 @@ impl Error {
             Self::AnonymousAccount => (Kind::Precondition, "ANONYMOUS_ACCOUNT"),
             Self::NoLongerAdmin => (Kind::Denied, "ROLE_TOO_LOW"),
             Self::UserUnknown | Self::SessionUnknown => (Kind::NotFound, "NOT_FOUND"),
+            Self::RotationUnderWay => (Kind::Precondition, "ROTATION_UNDER_WAY"),
+            Self::KeyUnusable(_) => (Kind::Invalid, "INVALID_REQUEST"),
+            Self::KeysUnread => (Kind::Unavailable, "KEYS_UNAVAILABLE"),
+            Self::SecondFactorRequired => (Kind::Unauthenticated, "SECOND_FACTOR_REQUIRED"),
+            Self::WrongLoginCode => (Kind::Unauthenticated, "WRONG_CODE"),
+            Self::WrongCode => (Kind::Denied, "WRONG_CODE"),
+            Self::TotpActive => (Kind::Precondition, "TOTP_ACTIVE"),
+            Self::TotpNotEnrolled => (Kind::Precondition, "TOTP_NOT_ENROLLED"),
+            Self::ApiKeyInvalid => (Kind::Unauthenticated, "API_KEY_INVALID"),
+            Self::ApiKeyUnknown => (Kind::NotFound, "NOT_FOUND"),
+            Self::TooManyApiKeys => (Kind::Exhausted, "TOO_MANY_API_KEYS"),
+            Self::TooManyAttempts(_) => (Kind::Exhausted, "TOO_MANY_ATTEMPTS"),
+            Self::MailTokenInvalid => (Kind::Unauthenticated, "MAIL_TOKEN_INVALID"),
+            Self::EmailVerified => (Kind::Precondition, "EMAIL_VERIFIED"),
             Self::Busy => (Kind::Unavailable, "STORE_BUSY"),
             Self::Store(_) | Self::Crypto(_) => (Kind::Internal, "INTERNAL"),
         }
@@ -83,6 +139,10 @@ impl Error {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
+        if let Error::TooManyAttempts(wait) = &error {
+            let (kind, reason) = error.kind();
+            return Fault::new(kind, reason, error.to_string()).retry_after(*wait);
+        }
         match error.kind() {
             (Kind::Internal, _) => Fault::internal(&error),
             (Kind::Unavailable, reason) => Fault::new(Kind::Unavailable, reason, error.to_string())

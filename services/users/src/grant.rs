@@ -1,4 +1,4 @@
-//! Making the first admin: whoever can write the database may name one; no call over the network can.
+//! Giving roles while no service runs: whoever can write the database may name the first admin; no account can.
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,18 @@ use atelier_kit::identity::Role;
 use atelier_kit::sqlite::OpenError;
 
 use crate::error::Error;
+use crate::ports::UserStore as _;
 use crate::store::{self, SqliteUserStore};
 use crate::{DATABASE, email};
 
-/// What [`grant_admin`] did.
+/// What [`grant_role`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
+    /// The account's id.
+    pub user_id: String,
     /// The account's e-mail, as it is kept.
     pub email: String,
-    /// The role it had; [`Role::Admin`] when nothing had to change.
+    /// The role it had; the one that was given when nothing had to change.
     pub before: Role,
 }
 
@@ -38,9 +41,14 @@ pub enum GrantError {
     Store(#[from] Error),
 }
 
-/// Makes the account of an e-mail an admin, in the database of the users service whose folder is `data`. The service
-/// may be running: its tokens carry the new role from their next refresh on.
+/// Makes the account of an e-mail an admin; see [`grant_role`].
 pub async fn grant_admin(data: &Path, email: &str) -> Result<Granted, GrantError> {
+    grant_role(data, email, Role::Admin).await
+}
+
+/// Gives the account of an e-mail another role, in the database of the users service whose folder is `data`. The
+/// service may be running: its tokens carry the new role from their next refresh on.
+pub async fn grant_role(data: &Path, email: &str, role: Role) -> Result<Granted, GrantError> {
     let email = email::normalise(email).map_err(GrantError::Email)?;
     let path = data.join(DATABASE);
     // Opening would make an empty one, and then deny that the account exists.
@@ -48,12 +56,16 @@ pub async fn grant_admin(data: &Path, email: &str) -> Result<Granted, GrantError
         return Err(GrantError::NoDatabase(path));
     }
     let database = store::open(&path).await?;
-    let before = SqliteUserStore::new(database.clone())
-        .grant(&email, atelier_kit::moment::now())
+    let granted = SqliteUserStore::new(database.clone())
+        .grant(&email, role, atelier_kit::moment::now())
         .await;
     database.close().await;
-    match before? {
-        Some(before) => Ok(Granted { email, before }),
+    match granted? {
+        Some((user_id, before)) => Ok(Granted {
+            user_id,
+            email,
+            before,
+        }),
         None => Err(GrantError::Unknown(email)),
     }
 }

@@ -1,40 +1,66 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
+mod api_keys;
+mod attempts;
+mod audit;
 mod config;
+mod courier;
 mod email;
+mod emails;
 mod error;
 mod grant;
 mod grpc;
 mod keyring;
+mod letters;
+mod mail_token;
+mod operator;
 mod passwords;
 mod ports;
+mod post;
+mod recovery;
+mod revocations;
+mod second_factor;
 mod sessions;
+mod signing_key;
 mod store;
 mod sweeper;
 mod tokens;
+mod totp;
 mod users;
 
 use std::sync::Arc;
 
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_proto::users::v1::users_service_server::UsersServiceServer;
+use tokio::sync::Notify;
 
-pub use config::{Config, REFRESH_GRACE_SECONDS, SETTINGS};
+pub use config::{Config, MailConfig, REFRESH_GRACE_SECONDS, SETTINGS};
 pub use error::Error;
-pub use grant::{GrantError, Granted, grant_admin};
+pub use grant::{GrantError, Granted, grant_admin, grant_role};
 pub use passwords::Argon2Passwords;
 pub use ports::{Clock, Passwords, SystemClock};
+pub use post::{Sender, SmtpServer};
 
 use accounts::Accounts;
+use attempts::Attempts;
+use courier::Courier;
 use keyring::KeyRing;
-use store::{SqliteKeyStore, SqliteSessionStore, SqliteUserStore};
+use letters::Letters;
+use ports::Mailer;
+use post::{FolderMailer, SmtpMailer};
+use store::{
+    SqliteApiKeyStore, SqliteAttemptStore, SqliteAuditStore, SqliteFactorStore, SqliteKeyStore,
+    SqliteMailStore, SqliteMailTokenStore, SqliteSessionStore, SqliteUserStore,
+};
 
 /// The database's name within the service's folder.
 const DATABASE: &str = "users.db";
+/// The folder that mails are written to when there is no mail server, within the service's folder.
+const MAILS: &str = "mails";
 
 /// Builds the service: opens its database in the foundation's folder, makes the first signing key when there is none,
-/// and starts the sweeper, which ends with `foundation.stop`.
+/// and starts the sweeper and the courier, which end with `foundation.stop`.
 pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, StartError> {
     let passwords =
         Argon2Passwords::new().map_err(|error| StartError::other("the password hashing", error))?;
@@ -58,8 +84,8 @@ pub async fn build_with(
     let database = store::open(&path).await?;
     let sessions = Arc::new(SqliteSessionStore::new(database.clone()));
     let ring = KeyRing::open(
-        &SqliteKeyStore::new(database.clone()),
-        &foundation.secret.derive("key-ring"),
+        Arc::new(SqliteKeyStore::new(database.clone())),
+        foundation.secret.derive("key-ring"),
         clock.now(),
     )
     .await
@@ -69,28 +95,74 @@ pub async fn build_with(
             error,
         )
     })?;
-    let signs_with = ring.kid().to_owned();
+    let signs_with = ring.kid(clock.now());
+    foundation.tasks.spawn(
+        ring.clone()
+            .follow(clock.clone(), foundation.stop.clone().cancelled_owned()),
+    );
 
+    let mails = Arc::new(SqliteMailStore::new(database.clone()));
+    let attempts = Arc::new(SqliteAttemptStore::new(database.clone()));
     foundation.tasks.spawn(sweeper::run(
-        sessions.clone(),
+        sweeper::Swept {
+            sessions: sessions.clone(),
+            mails: mails.clone(),
+            attempts: attempts.clone(),
+        },
         clock.clone(),
         config.sweep_every,
         foundation.stop.clone().cancelled_owned(),
     ));
+    let mailer = mailer(&config.mails, foundation)?;
+    let posts = mailer.told();
+    let bell = Arc::new(Notify::new());
+    let courier = Courier {
+        mails: mails.clone(),
+        mailer,
+        letters: Letters::new(config.mails.link, &foundation.secret.derive("mail-tokens")),
+        clock: clock.clone(),
+        bell: bell.clone(),
+        every: config.mails.every,
+    };
+    foundation
+        .tasks
+        .spawn(courier.run(foundation.stop.clone().cancelled_owned()));
     let accounts = Accounts {
         users: Arc::new(SqliteUserStore::new(database.clone())),
         sessions,
+        audit: Arc::new(SqliteAuditStore::new(database.clone())),
         passwords,
+        factors: Arc::new(SqliteFactorStore::new(database.clone())),
+        factor_key: foundation.secret.derive("second-factor"),
+        api_keys: Arc::new(SqliteApiKeyStore::new(database.clone())),
+        mails,
+        mail_tokens: Arc::new(SqliteMailTokenStore::new(database.clone())),
+        bell,
+        attempts: Attempts::new(attempts, &foundation.secret.derive("attempts")),
         ring,
         clock,
         grace: config.refresh_grace,
     };
-    let service = UsersServiceServer::new(grpc::UsersGrpc::new(accounts, foundation.pages.clone()));
+    let service = UsersServiceServer::new(grpc::UsersGrpc::new(
+        Arc::new(accounts),
+        foundation.pages.clone(),
+        foundation.closing.clone(),
+    ));
     Ok(Service::new(tonic::service::Routes::new(service))
         .with_adapter("accounts", format!("sqlite {}", path.display()))
-        .with_adapter(
-            "keys",
-            format!("RSA-2048 {signs_with} in {}", path.display()),
-        )
+        .with_adapter("keys", format!("RSA {signs_with} in {}", path.display()))
+        .with_adapter("mails", posts)
         .on_close(move || async move { database.close().await }))
+}
+
+/// The mail server that is set, or else a folder.
+fn mailer(config: &MailConfig, foundation: &Foundation) -> Result<Arc<dyn Mailer>, StartError> {
+    let from = config.from.clone();
+    Ok(match &config.smtp {
+        Some(server) => Arc::new(
+            SmtpMailer::new(server.clone(), from)
+                .map_err(|error| StartError::other("the mail server", error))?,
+        ),
+        None => Arc::new(FolderMailer::new(foundation.data.join(MAILS), from)),
+    })
 }

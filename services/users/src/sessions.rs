@@ -1,13 +1,16 @@
 //! The rules of sessions: signing in, the exchange of refresh tokens, and ending; how they are kept is not known here.
 
-use atelier_kit::identity::Account;
+use std::sync::Arc;
+
+use atelier_kit::identity::{Account, Role};
 use atelier_kit::moment::{Micros, new_id, span};
+use atelier_kit::network::Network;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
 use crate::email;
 use crate::error::Error;
-use crate::ports::Cursor;
+use crate::ports::{Credentials, Cursor};
 use crate::tokens::{Pair, REFRESH_MICROS, RefreshToken, TokenHash};
 use crate::users::User;
 
@@ -23,21 +26,52 @@ pub(crate) struct Session {
     pub(crate) create_time: Micros,
     pub(crate) last_use_time: Micros,
     pub(crate) expire_time: Micros,
+    /// The network that the client last called from; empty when it is not known.
+    pub(crate) address: String,
 }
 
 /// A session that begins, with its first refresh token.
 pub(crate) struct Opening {
     pub(crate) session_id: String,
     pub(crate) user_agent: String,
+    /// The network that the client calls from; empty when it is not known.
+    pub(crate) address: String,
     pub(crate) token: TokenHash,
     pub(crate) now: Micros,
     pub(crate) expire_time: Micros,
+}
+
+/// What is known of the program at the other end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Client {
+    /// What it says it is.
+    pub(crate) user_agent: Arc<str>,
+    /// Where it calls from, when that is known.
+    pub(crate) network: Option<Network>,
+}
+
+impl Client {
+    /// The network as it is kept; empty when it is not known.
+    fn address(&self) -> &str {
+        self.network.as_ref().map_or("", Network::as_str)
+    }
 }
 
 /// A caller whose session lives.
 pub(crate) struct SignedIn {
     pub(crate) user: User,
     pub(crate) session_id: String,
+}
+
+impl SignedIn {
+    /// The token may be older than the role: here the account itself is asked.
+    pub(crate) fn must_be_admin(&self) -> Result<(), Error> {
+        if self.user.role == Role::Admin {
+            Ok(())
+        } else {
+            Err(Error::NoLongerAdmin)
+        }
+    }
 }
 
 /// How a family stands, seen from the token that is presented.
@@ -72,6 +106,8 @@ pub(crate) struct Rotation {
     pub(crate) grace_until: Micros,
     /// Until when its own parent may come again at the most, because its successor has now been used.
     pub(crate) parent_grace_until: Micros,
+    /// The network that the client calls from now; empty when it is not known.
+    pub(crate) address: String,
 }
 
 /// What a presented token is entitled to.
@@ -103,13 +139,15 @@ fn judge(state: &FamilyState, now: Micros) -> Verdict<'_> {
 }
 
 impl Accounts {
-    /// The account of a verified token, when its session still lives.
+    /// The account of a verified token, when its session, or the API key that it was made for, still lives.
     pub(crate) async fn signed_in(&self, account: &Account) -> Result<SignedIn, Error> {
         let now = self.clock.now();
-        let user = self
-            .sessions
-            .holder(&account.session, &account.id, now)
-            .await?;
+        let (sid, id) = (&account.session, &account.id);
+        let user = if account.scopes.is_some() {
+            self.api_keys.holder(sid, id, now).await?
+        } else {
+            self.sessions.holder(sid, id, now).await?
+        };
         let user = user.ok_or(Error::SessionEnded)?;
         Ok(SignedIn {
             user,
@@ -118,12 +156,13 @@ impl Accounts {
     }
 
     /// A session that begins now, and its first refresh token.
-    pub(crate) fn open(&self, user_agent: &str) -> Result<(Opening, RefreshToken), Error> {
+    pub(crate) fn open(&self, client: &Client) -> Result<(Opening, RefreshToken), Error> {
         let refresh = RefreshToken::new()?;
         let now = self.clock.now();
         let opening = Opening {
             session_id: new_id(),
-            user_agent: user_agent.to_owned(),
+            user_agent: client.user_agent.to_string(),
+            address: client.address().to_owned(),
             token: refresh.hash(),
             now,
             expire_time: now + REFRESH_MICROS,
@@ -131,29 +170,69 @@ impl Accounts {
         Ok((opening, refresh))
     }
 
-    /// Signs in. An unknown e-mail and a wrong password are the same, in words and in time.
+    /// Signs in. An unknown e-mail and a wrong password are the same, in words and in time; only who knows the password
+    /// learns whether there is a second factor. `code` is empty when none was sent.
     pub(crate) async fn login(
         &self,
         email: &str,
         password: SecretString,
-        user_agent: &str,
+        code: &str,
+        client: &Client,
     ) -> Result<(User, Pair), Error> {
+        // Counted as a failure until it is none. A right password without the right code stays one: codes are short.
+        let attempt = self
+            .attempts
+            .begin(email, client.network.as_ref(), self.clock.now())
+            .await?;
         let known = self.users.credentials(&email::lookup(email)).await?;
         let kept = known.as_ref().map(|known| known.password_hash.clone());
-        let matches = self.passwords.verify(password, kept).await?;
-        let Some(verified) = known.filter(|_| matches) else {
+        let matches = self.passwords.verify(password.clone(), kept).await?;
+        let Some(mut verified) = known.filter(|_| matches) else {
             return Err(Error::InvalidCredentials);
         };
-        let (opening, refresh) = self.open(user_agent)?;
+        if verified.second_factor {
+            verified.second_factor = self.show_second_factor(&verified.user_id, code).await?;
+        }
+        if self.passwords.needs_rehash(&verified.password_hash) {
+            verified.password_hash = self.rehash(&verified, password).await?;
+        }
+        let (opening, refresh) = self.open(client)?;
         let user = self.sessions.insert(&verified, &opening).await?;
         let pair = self
             .ring
             .mint(&user, &opening.session_id, &refresh, opening.now)?;
+        // The session is made: that the failures before it are still counted is no reason to keep it back.
+        if let Err(error) = self.attempts.succeeded(attempt, self.clock.now()).await {
+            tracing::warn!(error = %atelier_kit::fault::chain(&error), "the failed attempts could not be forgiven");
+        }
         Ok((user, pair))
     }
 
+    /// Keeps a password that was shown just now with as much work as is asked for today; returns what is kept of it.
+    async fn rehash(
+        &self,
+        verified: &Credentials,
+        password: SecretString,
+    ) -> Result<String, Error> {
+        let replacement = self.passwords.hash(password.clone()).await?;
+        if self.users.rehash(verified, &replacement).await? {
+            tracing::info!(user_id = verified.user_id, "password hashed anew");
+            return Ok(replacement);
+        }
+        // Another sign-in was faster, and kept the same password; or it is another password by now.
+        let kept = self.users.password_hash(&verified.user_id).await?;
+        if !self.passwords.verify(password, kept.clone()).await? {
+            return Err(Error::InvalidCredentials);
+        }
+        kept.ok_or(Error::InvalidCredentials)
+    }
+
     /// Exchanges a refresh token for a new pair.
-    pub(crate) async fn refresh_session(&self, presented: String) -> Result<Pair, Error> {
+    pub(crate) async fn refresh_session(
+        &self,
+        presented: String,
+        client: &Client,
+    ) -> Result<Pair, Error> {
         let token = RefreshToken::presented(presented);
         let family = self.sessions.family(&token.hash()).await?;
         let family = family.ok_or(Error::InvalidRefreshToken)?;
@@ -171,6 +250,7 @@ impl Accounts {
                     expire_time: pair.refresh_expire_time,
                     grace_until: now + span(self.grace),
                     parent_grace_until: now + SUCCESSOR_GRACE,
+                    address: client.address().to_owned(),
                 };
                 family.rotate(rotation).await?;
                 Ok(pair)
@@ -200,6 +280,18 @@ impl Accounts {
             .revoke(&account.id, &account.session, self.clock.now())
             .await?;
         Ok(())
+    }
+
+    /// Ends all live sessions of the caller, or all but the one that calls; returns how many.
+    pub(crate) async fn revoke_all_sessions(
+        &self,
+        caller: &SignedIn,
+        keep_current: bool,
+    ) -> Result<u32, Error> {
+        let keep = keep_current.then_some(caller.session_id.as_str());
+        self.sessions
+            .revoke_all(&caller.user.id, keep, self.clock.now())
+            .await
     }
 
     /// At most `rows` live sessions of the caller after a place, the newest first.
@@ -234,19 +326,10 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
-    use atelier_kit::identity::Role;
-
     use super::*;
 
     fn state(revoked: bool, presented: Presented) -> FamilyState {
-        let user = User {
-            id: "u".into(),
-            email: None,
-            display_name: String::new(),
-            role: Role::Anonymous,
-            create_time: 0,
-            update_time: 0,
-        };
+        let user = User::new(None, String::new(), Role::Anonymous, 0);
         FamilyState {
             user,
             session_id: "s".into(),

@@ -4,13 +4,32 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atelier_kit::moment::Micros;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::ports::{Clock, SessionStore};
+use crate::error::Error;
+use crate::ports::{AttemptStore, Clock, MailStore, SessionStore};
+
+/// Where something passes.
+pub(crate) struct Swept {
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) mails: Arc<dyn MailStore>,
+    pub(crate) attempts: Arc<dyn AttemptStore>,
+}
+
+impl Swept {
+    async fn sweep(&self, now: Micros) -> [Result<(), Error>; 3] {
+        [
+            self.sessions.sweep(now).await,
+            self.mails.sweep(now).await,
+            self.attempts.sweep(now).await,
+        ]
+    }
+}
 
 /// Sweeps every so often until `stopped`.
 pub(crate) async fn run(
-    sessions: Arc<dyn SessionStore>,
+    swept: Swept,
     clock: Arc<dyn Clock>,
     every: Duration,
     stopped: impl Future<Output = ()> + Send,
@@ -23,7 +42,7 @@ pub(crate) async fn run(
             () = &mut stopped => return,
             _ = ticks.tick() => {
                 // A failed sweep is told and tried again; the rows it would have erased are refused by their times.
-                if let Err(error) = sessions.sweep(clock.now()).await {
+                for error in swept.sweep(clock.now()).await.into_iter().filter_map(Result::err) {
                     tracing::warn!(error = %atelier_kit::fault::chain(&error), "the sweep failed");
                 }
             }

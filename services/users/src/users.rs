@@ -1,5 +1,7 @@
 //! The rules of accounts: registering, names, passwords and roles; how they are kept is not known here.
 
+use std::collections::BTreeMap;
+
 use atelier_kit::identity::Role;
 use atelier_kit::moment::{Micros, new_id};
 use secrecy::SecretString;
@@ -7,7 +9,7 @@ use secrecy::SecretString;
 use crate::accounts::Accounts;
 use crate::error::Error;
 use crate::ports::Cursor;
-use crate::sessions::SignedIn;
+use crate::sessions::{Client, SignedIn};
 use crate::tokens::Pair;
 
 /// An account.
@@ -20,6 +22,57 @@ pub(crate) struct User {
     pub(crate) role: Role,
     pub(crate) create_time: Micros,
     pub(crate) update_time: Micros,
+    /// Whether somebody has shown to read what is sent to the e-mail.
+    pub(crate) email_verified: bool,
+    pub(crate) bio: String,
+    pub(crate) preferences: BTreeMap<String, String>,
+    /// What it has subscribed to.
+    pub(crate) plan: String,
+    /// Whether signing in needs a second factor.
+    pub(crate) second_factor: bool,
+}
+
+/// The plan of an account that has subscribed to nothing.
+pub(crate) const FREE: &str = "free";
+
+impl User {
+    /// A new account.
+    pub(crate) fn new(
+        email: Option<String>,
+        display_name: String,
+        role: Role,
+        now: Micros,
+    ) -> Self {
+        Self {
+            id: new_id(),
+            email,
+            display_name,
+            role,
+            create_time: now,
+            update_time: now,
+            email_verified: false,
+            bio: String::new(),
+            preferences: BTreeMap::new(),
+            plan: FREE.to_owned(),
+            second_factor: false,
+        }
+    }
+}
+
+/// What an account says of itself from now on; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProfileChange {
+    pub(crate) display_name: Option<String>,
+    pub(crate) bio: Option<String>,
+    pub(crate) preferences: Option<BTreeMap<String, String>>,
+}
+
+/// What somebody registers with.
+pub(crate) struct Registration {
+    /// Normalised.
+    pub(crate) email: String,
+    pub(crate) password: SecretString,
+    pub(crate) display_name: String,
 }
 
 /// A password to be replaced, and the session that outlives it.
@@ -34,17 +87,50 @@ pub(crate) struct PasswordChange<'a> {
 }
 
 impl Accounts {
-    /// Makes an account and signs it in. `email` is normalised.
+    /// Makes an account and signs it in; called by an anonymous account, makes that one a registered one. `email` is
+    /// normalised.
     pub(crate) async fn register(
         &self,
-        email: String,
-        password: SecretString,
-        display_name: String,
-        user_agent: &str,
+        registration: Registration,
+        anonymous: Option<&SignedIn>,
+        client: &Client,
     ) -> Result<(User, Pair), Error> {
+        let Registration {
+            email,
+            password,
+            display_name,
+        } = registration;
         let password_hash = self.passwords.hash(password).await?;
-        let user = self.new_user(Some(email), display_name, Role::User);
-        let pair = self.admit(&user, Some(&password_hash), user_agent).await?;
+        let now = self.clock.now();
+        let mut user = User::new(Some(email), display_name, Role::User, now);
+        let pair = match anonymous {
+            None => self.admit(&user, Some(&password_hash), client).await?,
+            Some(before) => {
+                user.id.clone_from(&before.user.id);
+                user.create_time = before.user.create_time;
+                let (opening, refresh) = self.open(client)?;
+                let pair = self
+                    .ring
+                    .mint(&user, &opening.session_id, &refresh, opening.now)?;
+                self.users
+                    .register_anonymous(&user, &password_hash, &opening)
+                    .await?;
+                pair
+            }
+        };
+        self.bell.notify_one();
+        // The account is made: that its network is not known yet is no reason to say that it is not.
+        if let Err(error) = self
+            .attempts
+            .met(
+                user.email.as_deref().unwrap_or_default(),
+                client.network.as_ref(),
+                now,
+            )
+            .await
+        {
+            tracing::warn!(error = %atelier_kit::fault::chain(&error), "the network could not be kept");
+        }
         tracing::info!(user_id = user.id, "account registered");
         Ok((user, pair))
     }
@@ -52,32 +138,20 @@ impl Accounts {
     /// Makes an anonymous account and its session.
     pub(crate) async fn create_anonymous_session(
         &self,
-        user_agent: &str,
+        client: &Client,
     ) -> Result<(User, Pair), Error> {
-        let user = self.new_user(None, String::new(), Role::Anonymous);
-        let pair = self.admit(&user, None, user_agent).await?;
+        let user = User::new(None, String::new(), Role::Anonymous, self.clock.now());
+        let pair = self.admit(&user, None, client).await?;
         Ok((user, pair))
-    }
-
-    fn new_user(&self, email: Option<String>, display_name: String, role: Role) -> User {
-        let now = self.clock.now();
-        User {
-            id: new_id(),
-            email,
-            display_name,
-            role,
-            create_time: now,
-            update_time: now,
-        }
     }
 
     async fn admit(
         &self,
         user: &User,
         password_hash: Option<&str>,
-        user_agent: &str,
+        client: &Client,
     ) -> Result<Pair, Error> {
-        let (opening, refresh) = self.open(user_agent)?;
+        let (opening, refresh) = self.open(client)?;
         // Signed before anything is kept: a failure leaves no account behind.
         let pair = self
             .ring
@@ -86,14 +160,14 @@ impl Accounts {
         Ok(pair)
     }
 
-    /// Changes the caller's name.
+    /// Changes what the caller's account says of itself.
     pub(crate) async fn update_me(
         &self,
         caller: &SignedIn,
-        display_name: &str,
+        change: &ProfileChange,
     ) -> Result<User, Error> {
         self.users
-            .rename(&caller.user.id, display_name, self.clock.now())
+            .update(&caller.user.id, change, self.clock.now())
             .await
     }
 
@@ -129,10 +203,7 @@ impl Accounts {
         after: Option<Cursor>,
         rows: i64,
     ) -> Result<Vec<User>, Error> {
-        // The token may be older than the role: here the account itself is asked.
-        if caller.user.role != Role::Admin {
-            return Err(Error::NoLongerAdmin);
-        }
+        caller.must_be_admin()?;
         self.users.list(after, rows).await
     }
 

@@ -21,6 +21,10 @@ pub struct MethodPolicy {
     /// deadline a caller may set.
     #[prost(message, optional, tag = "6")]
     pub default_deadline: ::core::option::Option<::prost_types::Duration>,
+    /// The scope that a caller with an API key needs; another key gets PERMISSION_DENIED (`SCOPE_MISSING`). Not set: no
+    /// key may call. What everybody may call, a key may too.
+    #[prost(enumeration = "Scope", tag = "7")]
+    pub scope: i32,
 }
 /// Who may call a method. Each kind includes the kinds after it, up to ADMIN; INTERNAL stands alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -129,6 +133,47 @@ impl RateBucket {
             "RATE_BUCKET_SPEECH" => Some(Self::Speech),
             "RATE_BUCKET_ADMIN" => Some(Self::Admin),
             "RATE_BUCKET_INTERNAL" => Some(Self::Internal),
+            _ => None,
+        }
+    }
+}
+/// What an API key may be used for. A key speaks for its account within its scopes alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Scope {
+    /// Not set: of a key, it can do nothing; of a method, no key may call it.
+    Unspecified = 0,
+    /// Reading what the account owns: conversations, pictures, conversions, usage, the account itself.
+    Read = 1,
+    /// Chatting: conversations, messages and completions.
+    Chat = 2,
+    /// Making pictures.
+    Image = 3,
+    /// Making speech.
+    Speech = 4,
+}
+impl Scope {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SCOPE_UNSPECIFIED",
+            Self::Read => "SCOPE_READ",
+            Self::Chat => "SCOPE_CHAT",
+            Self::Image => "SCOPE_IMAGE",
+            Self::Speech => "SCOPE_SPEECH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SCOPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SCOPE_READ" => Some(Self::Read),
+            "SCOPE_CHAT" => Some(Self::Chat),
+            "SCOPE_IMAGE" => Some(Self::Image),
+            "SCOPE_SPEECH" => Some(Self::Speech),
             _ => None,
         }
     }

@@ -13,11 +13,12 @@ use atelier_kit::link::Link;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, StatusCode, Uri, Version};
 use tonic::Status;
 use tower::ServiceExt as _;
 
+use crate::exchange::{self, Exchange};
 use ending::Ending;
 pub(crate) use headers::is_hop_by_hop;
 
@@ -36,19 +37,29 @@ impl Destinations {
     }
 }
 
+/// What forwarding needs.
+#[derive(Clone)]
+pub(crate) struct Onward {
+    pub(crate) destinations: Destinations,
+    pub(crate) exchange: Arc<Exchange>,
+}
+
 /// Forwards one call and streams its answer back. The layers around it have checked the method, the size and the
 /// time; here only the service can be missing.
-pub(crate) async fn forward(
-    State(destinations): State<Destinations>,
-    request: Request,
-) -> Response {
-    match pass(&destinations, request).await {
+pub(crate) async fn forward(State(onward): State<Onward>, request: Request) -> Response {
+    match pass(&onward, request).await {
         Ok(response) => response,
         Err(status) => status.into_http(),
     }
 }
 
-async fn pass(destinations: &Destinations, request: Request) -> Result<Response, Status> {
+async fn pass(
+    Onward {
+        destinations,
+        exchange,
+    }: &Onward,
+    request: Request,
+) -> Result<Response, Status> {
     let link = destinations
         .of(request.uri().path())
         .cloned()
@@ -66,6 +77,15 @@ async fn pass(destinations: &Destinations, request: Request) -> Result<Response,
     // The path alone: gRPC knows no query.
     *onward.uri_mut() = Uri::try_from(parts.uri.path()).map_err(|error| Fault::internal(&error))?;
     *onward.headers_mut() = headers::onward(&parts.headers);
+    let stand = match exchange::key_of(&parts.headers) {
+        Some(key) => Some(exchange.stand_for(key).await?),
+        None => None,
+    };
+    if let Some(stand) = &stand {
+        onward
+            .headers_mut()
+            .insert(AUTHORIZATION, stand.authorization.clone());
+    }
     if let Some(call) = parts.extensions.get::<Call>() {
         // The link writes the remaining time, the trace and the request id from it.
         onward.extensions_mut().insert(call.clone());
@@ -82,6 +102,9 @@ async fn pass(destinations: &Destinations, request: Request) -> Result<Response,
         return Err(fault.retry_after(Duration::from_secs(1)).into());
     }
     let (mut parts, body) = response.into_parts();
+    if let Some(stand) = &stand {
+        exchange.heed(stand, &parts.headers);
+    }
     headers::backward(&mut parts.headers);
     let has_ended = parts.headers.contains_key("grpc-status");
     let body = if has_ended {

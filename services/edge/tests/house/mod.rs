@@ -3,12 +3,12 @@
 #![allow(dead_code, missing_docs, reason = "each test file uses its own part")]
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use atelier_edge::{Destination, Door, EdgeConfig};
+use atelier_edge::{ApiKeyExchange, Destination, Door, EdgeConfig, Exchanged};
 use atelier_kit::call::Call;
 use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind, Violation};
@@ -23,6 +23,7 @@ use atelier_proto::generation::v1::{GenerationEvent, Queued, generation_event::E
 use atelier_proto::tts::v1 as tts;
 use axum::Router;
 use futures_util::Stream;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status};
@@ -41,6 +42,8 @@ pub struct Speech {
     pub release: Notify,
     /// A stream was dropped before its end.
     pub dropped: AtomicBool,
+    /// Every session has ended, says the service.
+    pub ended: AtomicBool,
 }
 
 /// Sets the flag unless it is disarmed.
@@ -78,6 +81,9 @@ impl tts::tts_service_server::TtsService for SpeechService {
         request: Request<tts::ListVoicesRequest>,
     ) -> Result<Response<tts::ListVoicesResponse>, Status> {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
+        if self.0.ended.load(Ordering::SeqCst) {
+            return Err(Fault::new(Kind::Unauthenticated, "SESSION_ENDED", "ended").into());
+        }
         let call = Call::of(&request)?;
         let mut voices: Vec<tts::Voice> = request
             .metadata()
@@ -220,10 +226,70 @@ impl analytics::analytics_service_server::AnalyticsService for Ledger {
     }
 }
 
+/// The one API key that holds, unless a test says otherwise.
+pub const KEY: &str = "atk_of-ana";
+
+/// Where keys are exchanged, and how the next exchanges go.
+pub struct Keys {
+    issuer: Issuer,
+    /// How often it was asked.
+    pub asked: AtomicUsize,
+    /// The keys that hold.
+    pub good: Mutex<Vec<&'static str>>,
+    /// Nobody is there to ask.
+    pub away: AtomicBool,
+    /// The next exchange never ends.
+    pub stuck: AtomicBool,
+    /// How long a token is said to last, in seconds.
+    pub lasts: AtomicI64,
+}
+
+impl Keys {
+    pub fn new(issuer: &Issuer) -> Self {
+        Self {
+            issuer: issuer.clone(),
+            asked: AtomicUsize::new(0),
+            good: Mutex::new(vec![KEY]),
+            away: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
+            lasts: AtomicI64::new(300),
+        }
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl ApiKeyExchange for Keys {
+    async fn exchange(&self, key: SecretString) -> Result<Exchanged, Fault> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.stuck.swap(false, Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        // Long enough for others to come meanwhile.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Fault::new(Kind::Unavailable, "AWAY", "away"));
+        }
+        if !self.good.lock().unwrap().contains(&key.expose_secret()) {
+            return Err(Fault::new(Kind::Unauthenticated, "API_KEY_INVALID", "no"));
+        }
+        let bearer = self.issuer.bearer("ana", atelier_kit::identity::Role::User);
+        let lasts = self.lasts.load(Ordering::SeqCst);
+        Ok(Exchanged {
+            token: bearer["Bearer ".len()..].into(),
+            expire_time: atelier_kit::moment::now() + lasts * 1_000_000,
+        })
+    }
+}
+
 /// A house in which everything is at home.
 pub struct House {
     pub url: String,
     pub issuer: Issuer,
+    pub keys: Arc<Keys>,
     pub speech: Arc<Speech>,
     pub recorded: Arc<AtomicUsize>,
     /// The speech service's own word on its health.
@@ -339,6 +405,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let foundation = foundation("edge", folder.path());
         let link = |role, route| Link::new(role, route, None).unwrap();
+        let keys = Arc::new(Keys::new(&issuer));
         let settings = settings
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
@@ -359,6 +426,7 @@ impl House {
             policies: policies(),
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(issuer.clone()),
+            api_keys: keys.clone(),
             object_roles: vec!["tts"],
         };
         let router = atelier_edge::build(door, &foundation).unwrap();
@@ -367,6 +435,7 @@ impl House {
         Self {
             url,
             issuer,
+            keys,
             speech,
             recorded,
             health,
@@ -424,6 +493,13 @@ pub struct NoKeys;
 #[async_trait]
 impl KeySource for NoKeys {
     async fn fetch(&self) -> Result<String, Fault> {
+        Err(Fault::new(Kind::Unavailable, "AWAY", "away"))
+    }
+}
+
+#[async_trait]
+impl ApiKeyExchange for NoKeys {
+    async fn exchange(&self, _: SecretString) -> Result<Exchanged, Fault> {
         Err(Fault::new(Kind::Unavailable, "AWAY", "away"))
     }
 }

@@ -1,6 +1,7 @@
 //! Verifying who calls: access tokens of accounts and tokens of services; nothing here issues an access token.
 
 mod keys;
+mod revocations;
 mod service_token;
 
 use std::sync::Arc;
@@ -8,8 +9,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Kind};
+use crate::network::Network;
+use crate::policy::Scope;
 
-pub use keys::{AccessVerifier, KeySource};
+pub use keys::{AccessVerifier, KeySource, Ticks};
+pub use revocations::{News, NewsStream, RevocationSource, Revocations};
 pub use service_token::ServiceTokens;
 
 /// The `iss` of access tokens.
@@ -67,12 +71,24 @@ pub struct AccessClaims {
     pub sid: String,
     /// What the account may do.
     pub role: Role,
+    /// What the account has subscribed to; a token of an earlier version does not say it.
+    #[serde(default = "free")]
+    pub plan: String,
+    /// What the token is limited to, when it was made for an API key: names of scopes with spaces between them
+    /// (RFC 9068). The session is then the key's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// When it was made, in seconds since the epoch.
     pub iat: u64,
     /// When it ends, in seconds since the epoch.
     pub exp: u64,
     /// The token's own id.
     pub jti: String,
+}
+
+/// What an account has subscribed to that has subscribed to nothing.
+fn free() -> String {
+    "free".to_owned()
 }
 
 /// An account that calls.
@@ -84,6 +100,10 @@ pub struct Account {
     pub session: Arc<str>,
     /// What the account may do.
     pub role: Role,
+    /// What it has subscribed to.
+    pub plan: Arc<str>,
+    /// What the token is limited to, when it is an API key's.
+    pub scopes: Option<Arc<[Scope]>>,
 }
 
 /// Who calls, verified.
@@ -114,6 +134,16 @@ impl Verifier {
             services,
             role: role.into(),
         }
+    }
+
+    /// Where the client calls from, when a role of the mesh has told it.
+    pub(crate) fn network(&self, headers: &http::HeaderMap) -> Option<Network> {
+        self.services.as_ref()?.networks().read(headers)
+    }
+
+    /// Whether it is known who is revoked; see [`Revocations::is_current`].
+    pub fn knows_revocations(&self) -> bool {
+        self.access.revocations().is_current()
     }
 
     /// Who sent these headers. No `authorization` is [`Caller::Nobody`]; a token that is sent must be valid.

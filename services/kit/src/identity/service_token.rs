@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{expired, invalid};
 use crate::fault::Fault;
+use crate::network::NetworkKey;
 use crate::secret::MeshSecret;
 
 /// The `typ` of service tokens.
@@ -38,6 +39,7 @@ pub struct ServiceTokens {
     encoding: Arc<EncodingKey>,
     decoding: Arc<DecodingKey>,
     made: Arc<Mutex<Made>>,
+    networks: NetworkKey,
 }
 
 impl ServiceTokens {
@@ -49,7 +51,13 @@ impl ServiceTokens {
             encoding: Arc::new(EncodingKey::from_secret(&key)),
             decoding: Arc::new(DecodingKey::from_secret(&key)),
             made: Arc::default(),
+            networks: NetworkKey::new(&secret.derive("client-networks")),
         }
+    }
+
+    /// How the roles of the mesh tell each other where a client calls from.
+    pub(crate) fn networks(&self) -> &NetworkKey {
+        &self.networks
     }
 
     /// A token for calling the role `audience`.

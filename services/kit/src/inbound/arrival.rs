@@ -1,5 +1,6 @@
 //! The outermost layer: gives a call its id and its trace, and tells at its end how it went; it decides nothing.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
 };
 use tonic::Code;
+use tonic::transport::server::TcpConnectInfo;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -18,6 +20,8 @@ use super::Inbound;
 use super::body::{Ending, Watched};
 use crate::call::{REQUEST_ID, TRACEPARENT, Trace};
 use crate::check::is_id;
+use crate::network::Network;
+use crate::tls::TlsPeer;
 
 /// A call's id and trace, until [`super::identify`] makes a whole [`crate::call::Call`] of it.
 #[derive(Clone)]
@@ -25,6 +29,7 @@ pub(super) struct Arrived {
     pub(super) id: Arc<str>,
     pub(super) trace: Trace,
     pub(super) user_agent: Arc<str>,
+    pub(super) network: Option<Network>,
 }
 
 pub(super) async fn arrive(
@@ -46,6 +51,12 @@ pub(super) async fn arrive(
         .take(200)
         .collect::<String>()
         .into();
+
+    let network = match &inbound.verifier {
+        Some(verifier) => verifier.network(headers),
+        // The edge is the one who sees it.
+        None => address_of(request.extensions()).map(Network::of),
+    };
 
     // The path of an unknown method is the caller's own text: it names no span and no metric.
     let known = inbound.policies.of(request.uri().path()).is_some();
@@ -95,6 +106,7 @@ pub(super) async fn arrive(
         id: id.clone(),
         trace,
         user_agent,
+        network,
     });
     let begun = Instant::now();
     let role = inbound.role;
@@ -126,6 +138,13 @@ pub(super) async fn arrive(
         ending.tell(Some(code));
     }
     response.map(|body| axum::body::Body::new(Watched::new(body, ending)))
+}
+
+/// The other end of the connection, where it has an address.
+fn address_of(extensions: &http::Extensions) -> Option<IpAddr> {
+    let tls = extensions.get::<TlsPeer>().map(|peer| peer.address);
+    let plain = || extensions.get::<TcpConnectInfo>()?.remote_addr();
+    tls.or_else(plain).map(|address| address.ip())
 }
 
 /// The status in a set of headers or trailers.

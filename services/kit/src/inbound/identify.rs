@@ -1,5 +1,7 @@
 //! The innermost layer: who calls, whether the method is for them, and the [`Call`] that the handler reads.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -9,8 +11,8 @@ use super::deadline::Until;
 use super::{Inbound, Method, refuse};
 use crate::call::Call;
 use crate::fault::{Fault, Kind};
-use crate::identity::{Caller, Role};
-use crate::policy::Access;
+use crate::identity::{Caller, Role, Verifier};
+use crate::policy::{Access, Policy};
 use crate::tls::TlsPeer;
 
 pub(super) async fn identify(
@@ -37,7 +39,7 @@ pub(super) async fn identify(
         return refuse(super::mapping::unknown_method());
     };
     let allowed = match &inbound.verifier {
-        Some(_) => allowed(policy.access, &caller),
+        Some(verifier) => allowed(&policy, &caller).and_then(|()| certain(&policy, verifier)),
         // The service behind the edge verifies; what is for services alone does not even get there.
         None if policy.access == Access::Internal => Err(internal_only()),
         None => Ok(()),
@@ -51,6 +53,7 @@ pub(super) async fn identify(
         deadline: until.0,
         trace: arrived.trace,
         user_agent: arrived.user_agent,
+        network: arrived.network,
     });
     next.run(request).await
 }
@@ -71,9 +74,24 @@ fn as_certified(caller: &Caller, extensions: &http::Extensions) -> Result<(), Fa
     ))
 }
 
-/// Whether a method with this access is for this caller.
-pub(crate) fn allowed(access: Access, caller: &Caller) -> Result<(), Fault> {
-    let least = match access {
+/// What only admins and moderators may do is refused while nobody knows which of them have been signed out.
+fn certain(policy: &Policy, verifier: &Verifier) -> Result<(), Fault> {
+    let powerful = matches!(policy.access, Access::Moderator | Access::Admin);
+    if !powerful || verifier.knows_revocations() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        Kind::Unavailable,
+        "REVOCATIONS_UNKNOWN",
+        "it cannot be told at the moment whether the session has been ended",
+    )
+    .retry_after(Duration::from_secs(1)))
+}
+
+/// Whether a method with this policy is for this caller.
+pub(crate) fn allowed(policy: &Policy, caller: &Caller) -> Result<(), Fault> {
+    within_scopes(policy, caller)?;
+    let least = match policy.access {
         Access::Public => return Ok(()),
         Access::Anonymous => Role::Anonymous,
         Access::User => Role::User,
@@ -102,6 +120,31 @@ pub(crate) fn allowed(access: Access, caller: &Caller) -> Result<(), Fault> {
             "this method is for accounts, and the caller is a service",
         )),
         Caller::Nobody => Err(missing()),
+    }
+}
+
+/// An API key speaks for its account within its scopes alone; what everybody may call, it may too.
+fn within_scopes(policy: &Policy, caller: &Caller) -> Result<(), Fault> {
+    let Caller::Account(account) = caller else {
+        return Ok(());
+    };
+    let Some(scopes) = &account.scopes else {
+        return Ok(());
+    };
+    match policy.scope {
+        Some(scope) if scopes.contains(&scope) => Ok(()),
+        Some(scope) => Err(Fault::new(
+            Kind::Denied,
+            "SCOPE_MISSING",
+            format!("the API key needs the scope {}", scope.name()),
+        )
+        .with("needed", scope.name())),
+        None if policy.access == Access::Public => Ok(()),
+        None => Err(Fault::new(
+            Kind::Denied,
+            "NOT_FOR_API_KEYS",
+            "this method cannot be called with an API key",
+        )),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, ReflectMessage as _, Value};
 
-use super::{Access, Idempotency, Policies, Policy};
+use super::{Access, Idempotency, Policies, Policy, Scope};
 
 /// The option that every method carries.
 const OPTION: &str = "atelier.policy.v1.method";
@@ -90,6 +90,10 @@ fn policy(message: &DynamicMessage, method: &MethodDescriptor) -> Result<Policy,
         max_request_bytes: max_request_bytes as usize,
         deadline: deadline(message).ok_or("default_deadline")?,
         server_streaming: method.is_server_streaming(),
+        scope: match enum_name(message, "scope", "SCOPE_") {
+            Ok(name) => Some(Scope::of(&name).ok_or("scope")?),
+            Err(_) => None,
+        },
     })
 }
 

@@ -25,6 +25,39 @@ pub enum Access {
     Internal,
 }
 
+/// What an API key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Reading what the account owns.
+    Read,
+    /// Chatting.
+    Chat,
+    /// Making pictures.
+    Image,
+    /// Making speech.
+    Speech,
+}
+
+impl Scope {
+    /// All there are.
+    pub const ALL: [Scope; 4] = [Scope::Read, Scope::Chat, Scope::Image, Scope::Speech];
+
+    /// Its name in tokens and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Chat => "chat",
+            Scope::Image => "image",
+            Scope::Speech => "speech",
+        }
+    }
+
+    /// The scope of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
 /// What happens when the same call is made twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Idempotency {
@@ -55,6 +88,8 @@ pub struct Policy {
     pub deadline: Duration,
     /// Whether the answer is a stream.
     pub server_streaming: bool,
+    /// The scope that an API key needs; `None`: no key may call, unless everybody may.
+    pub scope: Option<Scope>,
 }
 
 /// The policies of all methods, by path (`/atelier.users.v1.UsersService/Login`).

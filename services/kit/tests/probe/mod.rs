@@ -12,7 +12,7 @@ use std::time::Duration;
 use atelier_kit::identity::{AccessVerifier, KeySource, ServiceTokens, Verifier};
 use atelier_kit::inbound::Inbound;
 use atelier_kit::link::{Link, Route, pipe};
-use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
+use atelier_kit::policy::{Access, Idempotency, Policies, Policy, Scope};
 use atelier_kit::serve::{Listener, Side, bind, serve};
 use atelier_kit::service::Service;
 use atelier_kit::testing::{Issuer, secret};
@@ -43,6 +43,10 @@ pub const FOR_EACH: [(&str, Access); 6] = [
     ("/probe.Probe/ForAdmin", Access::Admin),
     ("/probe.Probe/ForInternal", Access::Internal),
 ];
+/// A unary method for registered accounts, and for API keys with the scope.
+pub const TO_READ: &str = "/probe.Probe/ToRead";
+/// A unary method for registered accounts, and for API keys with another scope.
+pub const TO_CHAT: &str = "/probe.Probe/ToChat";
 /// A unary method for registered accounts.
 pub const FOR_USER: &str = FOR_EACH[2].0;
 /// A unary method for services.
@@ -223,11 +227,18 @@ impl Mount {
             max_request_bytes: MOST_BYTES,
             deadline: self.deadline,
             server_streaming,
+            scope: None,
         };
         let mut policies = vec![
             (ONE.to_owned(), policy(Access::Public, false)),
             (MANY.to_owned(), policy(Access::Public, true)),
         ];
+        let scoped = |scope| Policy {
+            scope: Some(scope),
+            ..policy(Access::User, false)
+        };
+        policies.push((TO_READ.to_owned(), scoped(Scope::Read)));
+        policies.push((TO_CHAT.to_owned(), scoped(Scope::Chat)));
         policies.extend(FOR_EACH.map(|(path, access)| (path.to_owned(), policy(access, false))));
         let services = ServiceTokens::new(&secret(), self.role);
         let verifier = Verifier::new(AccessVerifier::new(self.keys), Some(services), self.role);

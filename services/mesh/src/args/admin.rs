@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use url::Url;
 
 /// The owner's own commands.
 #[derive(Debug, ClapArgs)]
@@ -14,10 +15,23 @@ pub struct Admin {
 /// What the owner can do.
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
-    /// Makes a registered account an admin, in the embedded database of the users service
+    /// Gives a registered account a role: through the mesh that runs here, or in the embedded database when none does
     Grant {
         /// The account's e-mail
         email: String,
+        /// The role
+        #[arg(long, value_enum, default_value_t = GivenRole::Admin)]
+        role: GivenRole,
+        /// Tells the account as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        way: Way,
+    },
+    /// The keys that access tokens are signed with, of the mesh that runs here
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
     },
     /// Makes certificates for every role, signed by an authority in the same folder, which is made when there is none
     ///
@@ -37,6 +51,71 @@ pub enum AdminCommand {
         #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: u32,
     },
+}
+
+/// What can be done with signing keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Lists the published keys, the newest first
+    List {
+        #[command(flatten)]
+        way: Way,
+        /// Tells each as a line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Makes the next key: it is published at once and signs 90 seconds later
+    Rotate {
+        #[command(flatten)]
+        way: Way,
+        /// Tells it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Takes a private RSA key of 2048 to 4096 bits as the next one
+    Import {
+        /// A PEM file with a PKCS#1 or PKCS#8 key, also an encrypted PKCS#8 one; `-` reads standard input
+        file: PathBuf,
+        /// A file whose first line is the passphrase of an encrypted key; without it the terminal is asked
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        #[command(flatten)]
+        way: Way,
+        /// Tells it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How a running mesh is reached as its owner.
+#[derive(Debug, Default, ClapArgs)]
+pub struct Way {
+    /// Its admin port [default: that of the mesh on the data folder, or http://127.0.0.1:8090]
+    #[arg(long, value_name = "URL", value_parser = admin_url)]
+    pub admin_url: Option<Url>,
+
+    /// The file of its operator's token [default: operator-token in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub operator_token_file: Option<PathBuf>,
+}
+
+/// The roles that can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GivenRole {
+    /// May do everything
+    Admin,
+    /// Looks after what others made
+    Moderator,
+    /// A registered account
+    User,
+}
+
+fn admin_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("write it as http://127.0.0.1:8090".to_owned());
+    }
+    Ok(url)
 }
 
 /// What a certificate can name, and a file too.

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use url::Url;
 
-pub use admin::{Admin, AdminCommand};
+pub use admin::{Admin, AdminCommand, GivenRole, KeysCommand, Way};
 pub use client::{Chat, ClientCommand, Demo, Format, Image, Login, Say, Usage, Whoami};
 
 use crate::certs;

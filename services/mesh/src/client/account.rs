@@ -76,7 +76,13 @@ async fn sign_in(
         let answer = users.register(request).await?.into_inner();
         (answer.user, answer.tokens)
     } else {
-        let answer = users.login(LoginRequest { email, password }).await?;
+        let answer = users
+            .login(LoginRequest {
+                email,
+                password,
+                ..LoginRequest::default()
+            })
+            .await?;
         let answer = answer.into_inner();
         (answer.user, answer.tokens)
     };

@@ -11,7 +11,7 @@ pub mod demo;
 mod generation;
 mod image;
 mod interrupt;
-mod json;
+pub mod json;
 mod markdown;
 mod object;
 mod output;

@@ -108,6 +108,7 @@ impl Person {
         let request = LoginRequest {
             email: email.to_owned(),
             password: password.to_owned(),
+            ..Default::default()
         };
         let answer = UsersServiceClient::new(channel.clone())
             .login(request)

@@ -11,8 +11,9 @@ use atelier_kit::policy::Policies;
 use atelier_kit::secret::MeshSecret;
 use atelier_kit::testing::{Issuer, foundation, mount};
 use atelier_proto::DESCRIPTOR;
+use atelier_proto::policy::v1::Scope;
 use atelier_proto::users::v1::users_service_client::UsersServiceClient;
-use atelier_proto::users::v1::{RegisterRequest, Role, SetUserRoleRequest};
+use atelier_proto::users::v1::{CreateApiKeyRequest, RegisterRequest, Role, SetUserRoleRequest};
 use bytes::Bytes;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -30,108 +31,264 @@ enum For {
     Accounts,
     Admins,
     Services,
+    Operators,
 }
-use For::{Accounts, Admins, AnySession, Anyone, Services};
+use For::{Accounts, Admins, AnySession, Anyone, Operators, Services};
 
-/// Every method, and whom it is for.
-const METHODS: &[(&str, For)] = &[
-    ("/atelier.users.v1.UsersService/Register", Anyone),
-    ("/atelier.users.v1.UsersService/Login", Anyone),
-    ("/atelier.users.v1.UsersService/RefreshSession", Anyone),
+/// What an API key needs for a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    /// Nothing: everybody may call it.
+    Free,
+    /// The scope for reading.
+    Read,
+    /// The scope of the medium.
+    Make,
+    /// No key may call it.
+    Never,
+}
+use Key::{Free, Make, Never, Read};
+
+/// Every method, whom it is for, and what an API key needs.
+const METHODS: &[(&str, For, Key)] = &[
+    ("/atelier.users.v1.UsersService/Register", Anyone, Free),
+    ("/atelier.users.v1.UsersService/Login", Anyone, Free),
+    (
+        "/atelier.users.v1.UsersService/RefreshSession",
+        Anyone,
+        Free,
+    ),
     (
         "/atelier.users.v1.UsersService/CreateAnonymousSession",
         Anyone,
+        Free,
     ),
-    ("/atelier.users.v1.UsersService/GetKeySet", Anyone),
-    ("/atelier.users.v1.UsersService/GetMe", AnySession),
-    ("/atelier.users.v1.UsersService/ListSessions", AnySession),
-    ("/atelier.users.v1.UsersService/RevokeSession", AnySession),
-    ("/atelier.users.v1.UsersService/UpdateMe", Accounts),
-    ("/atelier.users.v1.UsersService/ChangePassword", Accounts),
-    ("/atelier.users.v1.UsersService/ListUsers", Admins),
-    ("/atelier.users.v1.UsersService/SetUserRole", Admins),
-    ("/atelier.llm_chat.v1.LlmChatService/ListModels", Anyone),
+    ("/atelier.users.v1.UsersService/GetKeySet", Anyone, Free),
+    ("/atelier.users.v1.UsersService/GetMe", AnySession, Read),
+    (
+        "/atelier.users.v1.UsersService/ListSessions",
+        AnySession,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/RevokeSession",
+        AnySession,
+        Never,
+    ),
+    ("/atelier.users.v1.UsersService/UpdateMe", Accounts, Never),
+    (
+        "/atelier.users.v1.UsersService/ChangePassword",
+        Accounts,
+        Never,
+    ),
+    ("/atelier.users.v1.UsersService/ListUsers", Admins, Never),
+    ("/atelier.users.v1.UsersService/SetUserRole", Admins, Never),
+    (
+        "/atelier.users.v1.UsersService/RequestPasswordReset",
+        Anyone,
+        Free,
+    ),
+    ("/atelier.users.v1.UsersService/ResetPassword", Anyone, Free),
+    ("/atelier.users.v1.UsersService/ConfirmEmail", Anyone, Free),
+    (
+        "/atelier.users.v1.UsersService/RequestEmailVerification",
+        Accounts,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/RequestEmailChange",
+        Accounts,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/CreateApiKey",
+        Accounts,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/ListApiKeys",
+        Accounts,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/RevokeApiKey",
+        Accounts,
+        Never,
+    ),
+    ("/atelier.users.v1.UsersService/EnrollTotp", Accounts, Never),
+    (
+        "/atelier.users.v1.UsersService/ConfirmTotp",
+        Accounts,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/DisableTotp",
+        Accounts,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/RenewRecoveryCodes",
+        Accounts,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/ListAuditEvents",
+        Admins,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/ExchangeApiKey",
+        Services,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/WatchRevocations",
+        Services,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/ListSigningKeys",
+        Operators,
+        Never,
+    ),
+    (
+        "/atelier.users.v1.UsersService/RotateSigningKey",
+        Operators,
+        Never,
+    ),
+    ("/atelier.users.v1.UsersService/GrantRole", Operators, Never),
+    (
+        "/atelier.llm_chat.v1.LlmChatService/ListModels",
+        Anyone,
+        Free,
+    ),
     (
         "/atelier.llm_chat.v1.LlmChatService/CreateConversation",
         Accounts,
+        Make,
     ),
     (
         "/atelier.llm_chat.v1.LlmChatService/GetConversation",
         Accounts,
+        Read,
     ),
     (
         "/atelier.llm_chat.v1.LlmChatService/ListConversations",
         Accounts,
+        Read,
     ),
     (
         "/atelier.llm_chat.v1.LlmChatService/UpdateConversation",
         Accounts,
+        Make,
     ),
     (
         "/atelier.llm_chat.v1.LlmChatService/DeleteConversation",
         Accounts,
+        Make,
     ),
-    ("/atelier.llm_chat.v1.LlmChatService/ListMessages", Accounts),
-    ("/atelier.llm_chat.v1.LlmChatService/SendMessage", Accounts),
-    ("/atelier.llm_chat.v1.LlmChatService/Complete", Accounts),
+    (
+        "/atelier.llm_chat.v1.LlmChatService/ListMessages",
+        Accounts,
+        Read,
+    ),
+    (
+        "/atelier.llm_chat.v1.LlmChatService/SendMessage",
+        Accounts,
+        Make,
+    ),
+    (
+        "/atelier.llm_chat.v1.LlmChatService/Complete",
+        Accounts,
+        Make,
+    ),
     (
         "/atelier.llm_chat.v1.LlmChatService/WatchGeneration",
         Accounts,
+        Read,
     ),
     (
         "/atelier.llm_chat.v1.LlmChatService/CancelGeneration",
         Accounts,
+        Make,
     ),
-    ("/atelier.text_image.v1.TextImageService/ListStyles", Anyone),
+    (
+        "/atelier.text_image.v1.TextImageService/ListStyles",
+        Anyone,
+        Free,
+    ),
     (
         "/atelier.text_image.v1.TextImageService/GenerateImage",
         AnySession,
+        Make,
     ),
     (
         "/atelier.text_image.v1.TextImageService/WatchGeneration",
         AnySession,
+        Read,
     ),
     (
         "/atelier.text_image.v1.TextImageService/CancelGeneration",
         AnySession,
+        Make,
     ),
     (
         "/atelier.text_image.v1.TextImageService/GetImage",
         AnySession,
+        Read,
     ),
     (
         "/atelier.text_image.v1.TextImageService/ListImages",
         AnySession,
+        Read,
     ),
     (
         "/atelier.text_image.v1.TextImageService/DeleteImage",
         AnySession,
+        Make,
     ),
     (
         "/atelier.text_image.v1.TextImageService/ListAllImages",
         Admins,
+        Never,
     ),
-    ("/atelier.tts.v1.TtsService/ListVoices", Anyone),
-    ("/atelier.tts.v1.TtsService/Synthesize", Accounts),
-    ("/atelier.tts.v1.TtsService/WatchGeneration", Accounts),
-    ("/atelier.tts.v1.TtsService/CancelGeneration", Accounts),
-    ("/atelier.tts.v1.TtsService/GetConversion", Accounts),
-    ("/atelier.tts.v1.TtsService/ListConversions", Accounts),
-    ("/atelier.tts.v1.TtsService/DeleteConversion", Accounts),
+    ("/atelier.tts.v1.TtsService/ListVoices", Anyone, Free),
+    ("/atelier.tts.v1.TtsService/Synthesize", Accounts, Make),
+    ("/atelier.tts.v1.TtsService/WatchGeneration", Accounts, Read),
+    (
+        "/atelier.tts.v1.TtsService/CancelGeneration",
+        Accounts,
+        Make,
+    ),
+    ("/atelier.tts.v1.TtsService/GetConversion", Accounts, Read),
+    ("/atelier.tts.v1.TtsService/ListConversions", Accounts, Read),
+    (
+        "/atelier.tts.v1.TtsService/DeleteConversion",
+        Accounts,
+        Make,
+    ),
     (
         "/atelier.analytics.v1.AnalyticsService/RecordEvents",
         Services,
+        Never,
     ),
     (
         "/atelier.analytics.v1.AnalyticsService/GetUsageSummary",
         AnySession,
+        Read,
     ),
     (
         "/atelier.analytics.v1.AnalyticsService/ListUsageEvents",
         AnySession,
+        Read,
     ),
-    // The last of all, since it ends the session that calls.
-    ("/atelier.users.v1.UsersService/Logout", AnySession),
+    // The last of all, since they end the session that calls.
+    (
+        "/atelier.users.v1.UsersService/RevokeAllSessions",
+        AnySession,
+        Never,
+    ),
+    ("/atelier.users.v1.UsersService/Logout", AnySession, Never),
 ];
 
 /// How a call is met.
@@ -149,12 +306,15 @@ const OPEN: Outcome = Outcome::Allowed;
 const LOW: Outcome = Outcome::Denied("ROLE_TOO_LOW");
 const NO_ACCOUNT: Outcome = Outcome::Denied("ACCOUNT_NEEDED");
 const INSIDE: Outcome = Outcome::Denied("INTERNAL_ONLY");
+const OWNER: Outcome = Outcome::Denied("OPERATOR_ONLY");
+const SCOPE: Outcome = Outcome::Denied("SCOPE_MISSING");
+const NO_KEY: Outcome = Outcome::Denied("NOT_FOR_API_KEYS");
 const MISSING: Outcome = Outcome::Unknown("TOKEN_MISSING");
 const EXPIRED: Outcome = Outcome::Unknown("TOKEN_EXPIRED");
 const INVALID: Outcome = Outcome::Unknown("TOKEN_INVALID");
 
 /// The kinds of callers, in the order of the columns below.
-const CALLERS: [&str; 10] = [
+const CALLERS: [&str; 11] = [
     "nobody",
     "an anonymous session",
     "a user",
@@ -163,6 +323,7 @@ const CALLERS: [&str; 10] = [
     "an admin",
     "a service",
     "a service that meant another",
+    "the operator",
     "an expired token",
     "garbage",
 ];
@@ -171,29 +332,45 @@ type Row = (For, [Outcome; CALLERS.len()]);
 
 /// What each caller gets from a service itself.
 #[rustfmt::skip]
-const AT_THE_SERVICE: [Row; 5] = [
-    //            nobody   anonymous user   other   mod.    admin   service     elsewhere expired  garbage
-    (Anyone,     [OPEN,    OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   OPEN,       INVALID,  EXPIRED, INVALID]),
-    (AnySession, [MISSING, OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  EXPIRED, INVALID]),
-    (Accounts,   [MISSING, LOW,     OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  EXPIRED, INVALID]),
-    (Admins,     [MISSING, LOW,     LOW,    LOW,    LOW,    OPEN,   NO_ACCOUNT, INVALID,  EXPIRED, INVALID]),
-    (Services,   [MISSING, INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, OPEN,       INVALID,  EXPIRED, INVALID]),
+const AT_THE_SERVICE: [Row; 6] = [
+    //            nobody   anonymous user   other   mod.    admin   service     elsewhere operator    expired  garbage
+    (Anyone,     [OPEN,    OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   OPEN,       INVALID,  OPEN,       EXPIRED, INVALID]),
+    (AnySession, [MISSING, OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
+    (Accounts,   [MISSING, LOW,     OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
+    (Admins,     [MISSING, LOW,     LOW,    LOW,    LOW,    OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
+    (Services,   [MISSING, INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, OPEN,       INVALID,  OPEN,       EXPIRED, INVALID]),
+    (Operators,  [MISSING, INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, OWNER,      INVALID,  OPEN,       EXPIRED, INVALID]),
 ];
 
 /// What each caller gets through the edge: the same, but what is for services is for nobody who comes from outside.
 #[rustfmt::skip]
-const AT_THE_EDGE: [Row; 5] = [
-    (Anyone,     [OPEN,    OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   OPEN,       INVALID,  EXPIRED, INVALID]),
-    (AnySession, [MISSING, OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  EXPIRED, INVALID]),
-    (Accounts,   [MISSING, LOW,     OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  EXPIRED, INVALID]),
-    (Admins,     [MISSING, LOW,     LOW,    LOW,    LOW,    OPEN,   NO_ACCOUNT, INVALID,  EXPIRED, INVALID]),
-    (Services,   [INSIDE,  INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, INSIDE,     INSIDE,   INSIDE,  INSIDE]),
+const AT_THE_EDGE: [Row; 6] = [
+    (Anyone,     [OPEN,    OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   OPEN,       INVALID,  OPEN,       EXPIRED, INVALID]),
+    (AnySession, [MISSING, OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
+    (Accounts,   [MISSING, LOW,     OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
+    (Admins,     [MISSING, LOW,     LOW,    LOW,    LOW,    OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
+    (Services,   [INSIDE,  INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, INSIDE,     INSIDE,   INSIDE,     INSIDE,  INSIDE]),
+    (Operators,  [INSIDE,  INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, INSIDE,     INSIDE,   INSIDE,     INSIDE,  INSIDE]),
 ];
+
+/// What an API key gets through the edge: one that may only read, and one that may do everything a key can.
+fn of_a_key(access: For, key: Key) -> [Outcome; 2] {
+    match (access, key) {
+        (Services | Operators, _) => [INSIDE, INSIDE],
+        (_, Free) => [OPEN, OPEN],
+        (_, Read) => [OPEN, OPEN],
+        (_, Make) => [SCOPE, OPEN],
+        (_, Never) => [NO_KEY, NO_KEY],
+    }
+}
 
 #[test]
 fn the_table_has_every_method_and_no_other() {
     let contract: BTreeSet<String> = raw::methods().into_iter().map(|(path, _)| path).collect();
-    let table: BTreeSet<String> = METHODS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    let table: BTreeSet<String> = METHODS
+        .iter()
+        .map(|(path, ..)| (*path).to_owned())
+        .collect();
     assert_eq!(table.len(), METHODS.len(), "a method has two rows");
     let unreviewed: Vec<&String> = contract.difference(&table).collect();
     assert!(
@@ -275,6 +452,21 @@ impl Cast {
         }
     }
 
+    /// An API key that may read, and one with every scope, of the user.
+    async fn keys(&self) -> [String; 2] {
+        let make = async |scopes: &[Scope]| {
+            let request = CreateApiKeyRequest {
+                display_name: "a key".to_owned(),
+                scopes: scopes.iter().map(|scope| (*scope).into()).collect(),
+                expire_time: None,
+            };
+            let answer = self.people[0].users().create_api_key(request).await;
+            answer.expect("an API key").into_inner().secret
+        };
+        let all = [Scope::Read, Scope::Chat, Scope::Image, Scope::Speech];
+        [make(&[Scope::Read]).await, make(&all).await]
+    }
+
     /// A token for each column, the people's from sessions of their own; `None` sends none.
     async fn tokens(&self, edge: &str, role: &str) -> [Option<String>; CALLERS.len()] {
         let anonymous = Person::anonymous(edge).await;
@@ -283,7 +475,9 @@ impl Cast {
             access.push(person.login(edge).await.tokens.access_token);
         }
         let [user, other, moderator, admin] = access.try_into().unwrap();
-        let services = ServiceTokens::new(&MeshSecret::new(SECRET.as_bytes()).unwrap(), "a-test");
+        let secret = MeshSecret::new(SECRET.as_bytes()).unwrap();
+        let services = ServiceTokens::new(&secret, "a-test");
+        let operator = ServiceTokens::new(&secret, "operator");
         let elsewhere = if role == "users" { "tts" } else { "users" };
         [
             None,
@@ -294,6 +488,7 @@ impl Cast {
             Some(admin),
             Some(services.token(role).unwrap().to_string()),
             Some(services.token(elsewhere).unwrap().to_string()),
+            Some(operator.token(role).unwrap().to_string()),
             Some(self.expired.clone()),
             Some("bm90.YQ.dG9rZW4".to_owned()),
         ]
@@ -330,7 +525,7 @@ async fn try_all(
     tokens: &[Option<String>; CALLERS.len()],
 ) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (path, access) in METHODS {
+    for (path, access, _) in METHODS {
         if raw::role_of(path) != role {
             continue;
         }
@@ -353,6 +548,106 @@ async fn try_all(
     wrong
 }
 
+/// Calls every method of a role through the edge with each of two API keys.
+async fn try_keys(edge: &Channel, role: &str, keys: &[String; 2]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (path, access, key) in METHODS {
+        if raw::role_of(path) != role {
+            continue;
+        }
+        let expected = of_a_key(*access, *key);
+        for ((name, secret), outcome) in KEYS.iter().zip(keys).zip(expected) {
+            let answer = raw::call(edge, path, Some(secret), Bytes::new()).await;
+            if !is(outcome, &answer) {
+                wrong.push(format!(
+                    "{path} by {name}: expected {outcome:?}, got {:?} {} {:?}",
+                    answer.code,
+                    answer.reason(),
+                    answer.message
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+/// The two keys of [`of_a_key`].
+const KEYS: [&str; 2] = ["a key that may read", "a key with every scope"];
+
+/// The tables as people read them.
+fn document() -> String {
+    let mut text = String::from(
+        "# Who may call what\n\n\
+         Every method of the contract, whom it is for, and what an API key needs. The tables are reviewed: a test holds the running\n\
+         mesh against them, and makes this page of them (`ATELIER_REGENERATE=1 cargo test -p atelier --test system policy`).\n\n\
+         *read* and *make* are scopes of a key: `read`, and `chat`, `image` or `speech` by the service.\n\n\
+         | method | for | API key |\n|---|---|---|\n",
+    );
+    for (path, access, key) in METHODS {
+        let method = path.trim_start_matches("/atelier.");
+        text.push_str(&format!(
+            "| `{method}` | {} | {} |\n",
+            whom(*access),
+            key_word(*key)
+        ));
+    }
+    for (title, rows) in [
+        ("At a service itself", AT_THE_SERVICE),
+        ("Through the edge", AT_THE_EDGE),
+    ] {
+        text.push_str(&format!(
+            "\n## {title}\n\n| for | {} |\n",
+            CALLERS.join(" | ")
+        ));
+        text.push_str(&format!("|---|{}\n", "---|".repeat(CALLERS.len())));
+        for (access, outcomes) in rows {
+            let told: Vec<String> = outcomes.iter().map(|outcome| word(*outcome)).collect();
+            text.push_str(&format!("| {} | {} |\n", whom(access), told.join(" | ")));
+        }
+    }
+    text
+}
+
+fn whom(access: For) -> &'static str {
+    match access {
+        Anyone => "anyone",
+        AnySession => "any session",
+        Accounts => "registered accounts",
+        Admins => "admins",
+        Services => "services",
+        Operators => "the operator",
+    }
+}
+
+fn key_word(key: Key) -> &'static str {
+    match key {
+        Free => "any",
+        Read => "read",
+        Make => "make",
+        Never => "none",
+    }
+}
+
+fn word(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Allowed => "yes".to_owned(),
+        Outcome::Denied(reason) | Outcome::Unknown(reason) => format!("`{reason}`"),
+    }
+}
+
+#[test]
+fn the_page_of_policies_is_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/policy.md");
+    if std::env::vars().any(|(name, _)| name == "ATELIER_REGENERATE") {
+        std::fs::write(&path, document()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == document(),
+        "docs/policy.md is stale: run `just gen`"
+    );
+}
+
 #[tokio::test]
 async fn everybody_gets_from_every_method_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
@@ -363,11 +658,14 @@ async fn everybody_gets_from_every_method_what_the_table_says() {
     let cast = Cast::gather(mesh.edge(), &data, expired).await;
 
     let edge = connect(mesh.edge()).await;
+    let keys = cast.keys().await;
     let mut wrong: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for role in services {
         let tokens = cast.tokens(mesh.edge(), role).await;
         let through = try_all(&edge, role, &AT_THE_EDGE, &tokens).await;
         wrong.entry("through the edge").or_default().extend(through);
+        let keyed = try_keys(&edge, role, &keys).await;
+        wrong.entry("with an API key").or_default().extend(keyed);
         let tokens = cast.tokens(mesh.edge(), role).await;
         let direct = connect(mesh.of(role)).await;
         let at = try_all(&direct, role, &AT_THE_SERVICE, &tokens).await;

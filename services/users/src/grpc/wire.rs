@@ -23,6 +23,11 @@ impl From<User> for pb::User {
             role: role.into(),
             create_time: Some(timestamp(user.create_time)),
             update_time: Some(timestamp(user.update_time)),
+            email_verified: user.email_verified,
+            bio: user.bio,
+            preferences: user.preferences.into_iter().collect(),
+            plan: user.plan,
+            second_factor: user.second_factor,
         }
     }
 }
@@ -47,6 +52,7 @@ pub(super) fn session(session: Session, current: &str) -> pb::Session {
         create_time: Some(timestamp(session.create_time)),
         last_use_time: Some(timestamp(session.last_use_time)),
         expire_time: Some(timestamp(session.expire_time)),
+        address: session.address,
     }
 }
 

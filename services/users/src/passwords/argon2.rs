@@ -94,6 +94,22 @@ impl Passwords for Argon2Passwords {
         })
         .await
     }
+
+    fn needs_rehash(&self, kept: &str) -> bool {
+        // What cannot be read was not made here, and no password fits it.
+        let Ok(kept) = PasswordHash::new(kept) else {
+            return false;
+        };
+        let today = self.argon2.params();
+        match Params::try_from(&kept) {
+            Ok(then) if kept.algorithm == Algorithm::Argon2id.ident() => {
+                then.m_cost() < today.m_cost()
+                    || then.t_cost() < today.t_cost()
+                    || kept.version != Some(Version::V0x13.into())
+            }
+            _ => true,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +145,31 @@ mod tests {
                 .await
                 .is_err()
         );
+    }
+
+    #[tokio::test]
+    async fn less_work_than_today_is_to_be_done_anew_and_more_is_not() {
+        let passwords = Argon2Passwords::new().unwrap();
+        let kept = passwords.hash("correct horse".into()).await.unwrap();
+        assert!(!passwords.needs_rehash(&kept));
+        for (weaker, with) in [
+            ("m=19456", "m=9728"),
+            ("t=2", "t=1"),
+            ("v=19", "v=16"),
+            ("argon2id", "argon2i"),
+        ] {
+            assert!(
+                passwords.needs_rehash(&kept.replace(weaker, with)),
+                "{with}"
+            );
+        }
+        for (stronger, with) in [("m=19456", "m=65536"), ("t=2", "t=3")] {
+            assert!(
+                !passwords.needs_rehash(&kept.replace(stronger, with)),
+                "{with}"
+            );
+        }
+        assert!(!passwords.needs_rehash("not a hash"));
     }
 
     #[tokio::test]

@@ -1,11 +1,23 @@
 //! The ports kept in the embedded SQLite; the one place where this service writes SQL.
 
+mod api_keys;
+mod attempts;
+mod audit;
 mod keys;
+mod mail_tokens;
+mod mails;
 mod rows;
+mod second_factor;
 mod sessions;
 mod users;
 
+pub(crate) use api_keys::SqliteApiKeyStore;
+pub(crate) use attempts::SqliteAttemptStore;
+pub(crate) use audit::SqliteAuditStore;
 pub(crate) use keys::SqliteKeyStore;
+pub(crate) use mail_tokens::SqliteMailTokenStore;
+pub(crate) use mails::SqliteMailStore;
+pub(crate) use second_factor::SqliteFactorStore;
 pub(crate) use sessions::SqliteSessionStore;
 pub(crate) use users::SqliteUserStore;
 

@@ -6,8 +6,18 @@ use atelier_kit::sqlite::Writer;
 
 use super::failed;
 use crate::error::Error;
+use crate::revocations::forget_time;
 use crate::sessions::Opening;
 use crate::users::User;
+
+/// The columns of [`UserRow`], of a table that the statement calls `u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.email, u.display_name, u.role, u.create_time, u.update_time, u.email_verify_time, u.bio, \
+         u.preferences, u.plan, u.second_factor_time"
+    };
+}
+pub(super) use user_columns;
 
 /// A row of `users`, without its password.
 #[derive(sqlx::FromRow)]
@@ -18,6 +28,11 @@ pub(super) struct UserRow {
     role: String,
     create_time: Micros,
     update_time: Micros,
+    email_verify_time: Option<Micros>,
+    bio: String,
+    preferences: String,
+    plan: String,
+    second_factor_time: Option<Micros>,
 }
 
 impl TryFrom<UserRow> for User {
@@ -34,15 +49,22 @@ impl TryFrom<UserRow> for User {
             role,
             create_time: row.create_time,
             update_time: row.update_time,
+            email_verified: row.email_verify_time.is_some(),
+            bio: row.bio,
+            preferences: serde_json::from_str(&row.preferences).map_err(Error::store)?,
+            plan: row.plan,
+            second_factor: row.second_factor_time.is_some(),
         })
     }
 }
 
 /// The account of an id.
 pub(super) async fn user(writer: &mut Writer, id: &str) -> Result<Option<User>, Error> {
-    let row: Option<UserRow> = sqlx::query_as(
-        "SELECT id, email, display_name, role, create_time, update_time FROM users WHERE id = $1",
-    )
+    let row: Option<UserRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users u WHERE u.id = $1"
+    ))
     .bind(id)
     .fetch_optional(writer)
     .await
@@ -57,14 +79,15 @@ pub(super) async fn insert_session(
     opening: &Opening,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO sessions (id, user_id, user_agent, create_time, last_use_time, expire_time) \
-         VALUES ($1, $2, $3, $4, $4, $5)",
+        "INSERT INTO sessions (id, user_id, user_agent, create_time, last_use_time, expire_time, address) \
+         VALUES ($1, $2, $3, $4, $4, $5, $6)",
     )
     .bind(&opening.session_id)
     .bind(user_id)
     .bind(&opening.user_agent)
     .bind(opening.now)
     .bind(opening.expire_time)
+    .bind(&opening.address)
     .execute(&mut *writer)
     .await
     .map_err(failed)?;
@@ -81,8 +104,8 @@ pub(super) async fn insert_session(
     Ok(())
 }
 
-/// Ends one live session of an account, or with `others` all but that one; erases their sealed pairs. Returns how
-/// many ended.
+/// Ends one live session of an account, or with `others` all but that one: erases their sealed pairs, and tells every
+/// service that their tokens no longer count. Returns how many ended.
 pub(super) async fn revoke_sessions(
     writer: &mut Writer,
     user_id: &str,
@@ -100,6 +123,19 @@ pub(super) async fn revoke_sessions(
     .execute(&mut *writer)
     .await
     .map_err(failed)?;
+    sqlx::query(
+        "INSERT INTO revocations (session_id, forget_time) SELECT id, $5 FROM sessions \
+         WHERE user_id = $1 AND (id = $2) <> $3 AND revoke_time IS NULL AND expire_time > $4 \
+         ON CONFLICT (session_id) DO NOTHING",
+    )
+    .bind(user_id)
+    .bind(session_id)
+    .bind(others)
+    .bind(now)
+    .bind(forget_time(now))
+    .execute(&mut *writer)
+    .await
+    .map_err(failed)?;
     let done = sqlx::query(
         "UPDATE sessions SET revoke_time = $4 \
          WHERE user_id = $1 AND (id = $2) <> $3 AND revoke_time IS NULL AND expire_time > $4",
@@ -112,4 +148,31 @@ pub(super) async fn revoke_sessions(
     .await
     .map_err(failed)?;
     Ok(done.rows_affected())
+}
+
+/// Ends all live sessions of an account. Returns how many ended.
+pub(super) async fn revoke_all_sessions(
+    writer: &mut Writer,
+    user_id: &str,
+    now: Micros,
+) -> Result<u64, Error> {
+    // No session has an empty id, so all of them are others.
+    revoke_sessions(writer, user_id, "", true, now).await
+}
+
+/// Tells every service that the tokens of this `sid` no longer count: for what is no session, as an API key.
+pub(super) async fn revoke_tokens(
+    writer: &mut Writer,
+    sid: &str,
+    now: Micros,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO revocations (session_id, forget_time) VALUES ($1, $2) ON CONFLICT (session_id) DO NOTHING",
+    )
+    .bind(sid)
+    .bind(forget_time(now))
+    .execute(writer)
+    .await
+    .map_err(failed)?;
+    Ok(())
 }

@@ -5,10 +5,12 @@ use atelier_kit::moment::Micros;
 use atelier_kit::sqlite::{Database, Writer};
 use sqlx::{Sqlite, Transaction};
 
-use super::failed;
-use super::rows::{self, UserRow};
+use super::rows::{self, UserRow, user_columns};
+use super::{audit, failed};
+use crate::audit::Act;
 use crate::error::Error;
 use crate::ports::{Credentials, Cursor, Family, SessionStore};
+use crate::revocations::Revocation;
 use crate::sessions::{FamilyState, Opening, Presented, Rotation, Session};
 use crate::tokens::TokenHash;
 use crate::users::User;
@@ -34,6 +36,7 @@ struct SessionRow {
     create_time: Micros,
     last_use_time: Micros,
     expire_time: Micros,
+    address: String,
 }
 
 #[derive(sqlx::FromRow)]
@@ -64,6 +67,10 @@ impl SessionStore for SqliteSessionStore {
         let user = rows::user(&mut writer, &verified.user_id)
             .await?
             .ok_or(Error::InvalidCredentials)?;
+        // A factor that was confirmed meanwhile ended all sessions: none may slip in behind it.
+        if user.second_factor && !verified.second_factor {
+            return Err(Error::SecondFactorRequired);
+        }
         rows::insert_session(&mut writer, &user.id, opening).await?;
         writer.commit().await.map_err(failed)?;
         Ok(user)
@@ -76,9 +83,12 @@ impl SessionStore for SqliteSessionStore {
         now: Micros,
     ) -> Result<Option<User>, Error> {
         let row: Option<UserRow> = sqlx::query_as(
-            "SELECT u.id, u.email, u.display_name, u.role, u.create_time, u.update_time \
-             FROM sessions s JOIN users u ON u.id = s.user_id \
-             WHERE s.id = $1 AND s.user_id = $2 AND s.revoke_time IS NULL AND s.expire_time > $3",
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM sessions s JOIN users u ON u.id = s.user_id \
+                 WHERE s.id = $1 AND s.user_id = $2 AND s.revoke_time IS NULL AND s.expire_time > $3"
+            ),
         )
         .bind(session_id)
         .bind(user_id)
@@ -98,7 +108,7 @@ impl SessionStore for SqliteSessionStore {
     ) -> Result<Vec<Session>, Error> {
         let (time, id) = after.unwrap_or((Micros::MAX, String::new()));
         let found: Vec<SessionRow> = sqlx::query_as(
-            "SELECT id, user_agent, create_time, last_use_time, expire_time FROM sessions \
+            "SELECT id, user_agent, create_time, last_use_time, expire_time, address FROM sessions \
              WHERE user_id = $1 AND revoke_time IS NULL AND expire_time > $2 AND (create_time, id) < ($3, $4) \
              ORDER BY create_time DESC, id DESC LIMIT $5",
         )
@@ -118,6 +128,7 @@ impl SessionStore for SqliteSessionStore {
                 create_time: row.create_time,
                 last_use_time: row.last_use_time,
                 expire_time: row.expire_time,
+                address: row.address,
             })
             .collect())
     }
@@ -127,6 +138,43 @@ impl SessionStore for SqliteSessionStore {
         let revoked = rows::revoke_sessions(&mut writer, user_id, session_id, false, now).await?;
         writer.commit().await.map_err(failed)?;
         Ok(revoked > 0)
+    }
+
+    async fn revoke_all(
+        &self,
+        user_id: &str,
+        keep: Option<&str>,
+        now: Micros,
+    ) -> Result<u32, Error> {
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        let revoked =
+            rows::revoke_sessions(&mut writer, user_id, keep.unwrap_or_default(), true, now)
+                .await?;
+        let act = Act::new("sessions.revoked", user_id, user_id)
+            .with("revoked_sessions", revoked.to_string());
+        audit::record(&mut writer, act, now).await?;
+        writer.commit().await.map_err(failed)?;
+        Ok(u32::try_from(revoked).unwrap_or(u32::MAX))
+    }
+
+    async fn revocations_after(&self, number: i64, now: Micros) -> Result<Vec<Revocation>, Error> {
+        let rows: Vec<(i64, String, Micros)> = sqlx::query_as(
+            "SELECT number, session_id, forget_time FROM revocations \
+             WHERE number > $1 AND forget_time > $2 ORDER BY number",
+        )
+        .bind(number)
+        .bind(now)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(failed)?;
+        Ok(rows
+            .into_iter()
+            .map(|(number, session_id, forget_time)| Revocation {
+                number,
+                session_id,
+                forget_time,
+            })
+            .collect())
     }
 
     async fn family(&self, presented: &TokenHash) -> Result<Option<Box<dyn Family>>, Error> {
@@ -180,7 +228,8 @@ impl SessionStore for SqliteSessionStore {
         let (due,): (bool,) = sqlx::query_as(
             "SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE successor IS NOT NULL AND grace_until <= $1) \
              OR EXISTS (SELECT 1 FROM refresh_tokens WHERE expire_time <= $1) \
-             OR EXISTS (SELECT 1 FROM sessions WHERE expire_time <= $1)",
+             OR EXISTS (SELECT 1 FROM sessions WHERE expire_time <= $1) \
+             OR EXISTS (SELECT 1 FROM revocations WHERE forget_time <= $1)",
         )
         .bind(now)
         .fetch_one(self.database.read())
@@ -214,6 +263,11 @@ impl SessionStore for SqliteSessionStore {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
+        sqlx::query("DELETE FROM revocations WHERE forget_time <= $1")
+            .bind(now)
+            .execute(&mut *writer)
+            .await
+            .map_err(failed)?;
         writer.commit().await.map_err(failed)
     }
 }
@@ -271,13 +325,16 @@ impl Family for SqliteFamily {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        sqlx::query("UPDATE sessions SET last_use_time = $2, expire_time = $3 WHERE id = $1")
-            .bind(&self.state.session_id)
-            .bind(rotation.now)
-            .bind(rotation.expire_time)
-            .execute(&mut *writer)
-            .await
-            .map_err(failed)?;
+        sqlx::query(
+            "UPDATE sessions SET last_use_time = $2, expire_time = $3, address = $4 WHERE id = $1",
+        )
+        .bind(&self.state.session_id)
+        .bind(rotation.now)
+        .bind(rotation.expire_time)
+        .bind(&rotation.address)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
         erase_passed(writer, &self.state.session_id, rotation.now).await?;
         self.writer.commit().await.map_err(failed)
     }
@@ -292,6 +349,9 @@ impl Family for SqliteFamily {
             now,
         )
         .await?;
+        let act = Act::new("session.reused", "", &self.state.user.id)
+            .with("session_id", self.state.session_id.as_str());
+        audit::record(writer, act, now).await?;
         self.writer.commit().await.map_err(failed)
     }
 

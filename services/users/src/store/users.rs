@@ -3,14 +3,15 @@
 use async_trait::async_trait;
 use atelier_kit::identity::Role;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, is_unique_violation};
+use atelier_kit::sqlite::{Database, Writer, is_unique_violation};
 
-use super::failed;
-use super::rows::{self, UserRow};
+use super::rows::{self, UserRow, user_columns};
+use super::{audit, failed, mails};
+use crate::audit::{Act, OPERATOR};
 use crate::error::Error;
 use crate::ports::{Credentials, Cursor, UserStore};
 use crate::sessions::Opening;
-use crate::users::{PasswordChange, User};
+use crate::users::{PasswordChange, ProfileChange, User};
 
 /// The accounts of one database.
 pub(crate) struct SqliteUserStore {
@@ -21,33 +22,38 @@ impl SqliteUserStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
+}
 
-    /// Makes the account of an e-mail an admin, and returns the role it had; `None` when there is no such account.
-    pub(crate) async fn grant(&self, email: &str, now: Micros) -> Result<Option<Role>, Error> {
-        let mut writer = self.database.begin().await.map_err(failed)?;
-        let known: Option<(String,)> = sqlx::query_as("SELECT id FROM users WHERE email = $1")
-            .bind(email)
-            .fetch_optional(&mut *writer)
-            .await
-            .map_err(failed)?;
-        let Some((id,)) = known else {
-            return Ok(None);
-        };
-        let before = rows::user(&mut writer, &id)
-            .await?
-            .ok_or(Error::UserUnknown)?
-            .role;
-        if before != Role::Admin {
-            sqlx::query("UPDATE users SET role = 'admin', update_time = $2 WHERE id = $1")
-                .bind(&id)
-                .bind(now)
-                .execute(&mut *writer)
-                .await
-                .map_err(failed)?;
-            writer.commit().await.map_err(failed)?;
-        }
-        Ok(Some(before))
+/// Gives a registered account another role, unless it would leave no admin, and keeps who did it.
+async fn change_role(
+    writer: &mut Writer,
+    actor: &str,
+    user: &User,
+    role: Role,
+    now: Micros,
+) -> Result<(), Error> {
+    let done = sqlx::query(
+        "UPDATE users SET role = $2, update_time = $3 WHERE id = $1 \
+         AND (role <> 'admin' OR (SELECT COUNT(*) FROM users WHERE role = 'admin') > 1)",
+    )
+    .bind(&user.id)
+    .bind(role.name())
+    .bind(now)
+    .execute(&mut *writer)
+    .await
+    .map_err(failed)?;
+    if done.rows_affected() == 0 {
+        return Err(Error::LastAdmin);
     }
+    let mut act = Act::new("role.set", actor, &user.id)
+        .with("from", user.role.name())
+        .with("to", role.name());
+    if role < user.role {
+        // What a token says would hold for minutes.
+        let revoked = rows::revoke_all_sessions(&mut *writer, &user.id, now).await?;
+        act = act.with("revoked_sessions", revoked.to_string());
+    }
+    audit::record(writer, act, now).await
 }
 
 #[async_trait]
@@ -74,22 +80,60 @@ impl UserStore for SqliteUserStore {
         .await
         // The id is new, so the key that is taken is the e-mail.
         .map_err(|error| if is_unique_violation(&error) { Error::EmailTaken } else { failed(error) })?;
+        if let Some(email) = &user.email {
+            mails::welcome(&mut writer, &user.id, email, opening.now).await?;
+        }
+        rows::insert_session(&mut writer, &user.id, opening).await?;
+        writer.commit().await.map_err(failed)
+    }
+
+    async fn register_anonymous(
+        &self,
+        user: &User,
+        password_hash: &str,
+        opening: &Opening,
+    ) -> Result<(), Error> {
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        let done = sqlx::query(
+            "UPDATE users SET email = $2, password_hash = $3, display_name = $4, role = $5, update_time = $6 \
+             WHERE id = $1 AND role = 'anonymous'",
+        )
+        .bind(&user.id)
+        .bind(&user.email)
+        .bind(password_hash)
+        .bind(&user.display_name)
+        .bind(user.role.name())
+        .bind(user.update_time)
+        .execute(&mut *writer)
+        .await
+        .map_err(|error| if is_unique_violation(&error) { Error::EmailTaken } else { failed(error) })?;
+        if done.rows_affected() == 0 {
+            return Err(Error::SessionEnded);
+        }
+        if let Some(email) = &user.email {
+            mails::welcome(&mut writer, &user.id, email, opening.now).await?;
+        }
+        rows::revoke_all_sessions(&mut writer, &user.id, opening.now).await?;
         rows::insert_session(&mut writer, &user.id, opening).await?;
         writer.commit().await.map_err(failed)
     }
 
     async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error> {
-        let row: Option<(String, String)> = sqlx::query_as(
-            "SELECT id, password_hash FROM users WHERE email = $1 AND password_hash IS NOT NULL",
+        let row: Option<(String, String, bool)> = sqlx::query_as(
+            "SELECT id, password_hash, second_factor_time IS NOT NULL FROM users \
+             WHERE email = $1 AND password_hash IS NOT NULL",
         )
         .bind(email)
         .fetch_optional(self.database.read())
         .await
         .map_err(failed)?;
-        Ok(row.map(|(user_id, password_hash)| Credentials {
-            user_id,
-            password_hash,
-        }))
+        Ok(
+            row.map(|(user_id, password_hash, second_factor)| Credentials {
+                user_id,
+                password_hash,
+                second_factor,
+            }),
+        )
     }
 
     async fn password_hash(&self, user_id: &str) -> Result<Option<String>, Error> {
@@ -102,15 +146,44 @@ impl UserStore for SqliteUserStore {
         Ok(row.and_then(|(kept,)| kept))
     }
 
-    async fn rename(&self, user_id: &str, display_name: &str, now: Micros) -> Result<User, Error> {
+    async fn rehash(&self, verified: &Credentials, replacement: &str) -> Result<bool, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query("UPDATE users SET display_name = $2, update_time = $3 WHERE id = $1 AND display_name <> $2")
-            .bind(user_id)
-            .bind(display_name)
-            .bind(now)
-            .execute(&mut *writer)
-            .await
-            .map_err(failed)?;
+        let done =
+            sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+                .bind(&verified.user_id)
+                .bind(&verified.password_hash)
+                .bind(replacement)
+                .execute(&mut *writer)
+                .await
+                .map_err(failed)?;
+        writer.commit().await.map_err(failed)?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn update(
+        &self,
+        user_id: &str,
+        change: &ProfileChange,
+        now: Micros,
+    ) -> Result<User, Error> {
+        let preferences = change.preferences.as_ref().map(serde_json::to_string);
+        let preferences = preferences.transpose().map_err(Error::store)?;
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        // What stays as it was is no change, and its time stays too.
+        sqlx::query(
+            "UPDATE users SET display_name = COALESCE($2, display_name), bio = COALESCE($3, bio), \
+             preferences = COALESCE($4, preferences), update_time = $5 WHERE id = $1 AND \
+             (display_name <> COALESCE($2, display_name) OR bio <> COALESCE($3, bio) \
+             OR preferences <> COALESCE($4, preferences))",
+        )
+        .bind(user_id)
+        .bind(&change.display_name)
+        .bind(&change.bio)
+        .bind(preferences)
+        .bind(now)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
         let user = rows::user(&mut writer, user_id)
             .await?
             .ok_or(Error::UserUnknown)?;
@@ -133,6 +206,7 @@ impl UserStore for SqliteUserStore {
         if done.rows_affected() == 0 {
             return Err(Error::WrongPassword);
         }
+        mails::end_tokens(&mut writer, change.user_id, change.now).await?;
         let revoked = rows::revoke_sessions(
             &mut writer,
             change.user_id,
@@ -141,17 +215,21 @@ impl UserStore for SqliteUserStore {
             change.now,
         )
         .await?;
+        let act = Act::new("password.changed", change.user_id, change.user_id)
+            .with("revoked_sessions", revoked.to_string());
+        audit::record(&mut writer, act, change.now).await?;
         writer.commit().await.map_err(failed)?;
         Ok(u32::try_from(revoked).unwrap_or(u32::MAX))
     }
 
     async fn list(&self, after: Option<Cursor>, rows: i64) -> Result<Vec<User>, Error> {
         let (time, id) = after.unwrap_or((Micros::MAX, String::new()));
-        let found: Vec<UserRow> = sqlx::query_as(
-            "SELECT id, email, display_name, role, create_time, update_time FROM users \
-             WHERE email IS NOT NULL AND (create_time, id) < ($1, $2) \
-             ORDER BY create_time DESC, id DESC LIMIT $3",
-        )
+        let found: Vec<UserRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users u WHERE u.email IS NOT NULL AND (u.create_time, u.id) < ($1, $2) \
+                 ORDER BY u.create_time DESC, u.id DESC LIMIT $3"
+        ))
         .bind(time)
         .bind(id)
         .bind(rows)
@@ -183,24 +261,37 @@ impl UserStore for SqliteUserStore {
         if user.role == role {
             return Ok(user);
         }
-        let done = sqlx::query(
-            "UPDATE users SET role = $2, update_time = $3 WHERE id = $1 \
-             AND (role <> 'admin' OR (SELECT COUNT(*) FROM users WHERE role = 'admin') > 1)",
-        )
-        .bind(user_id)
-        .bind(role.name())
-        .bind(now)
-        .execute(&mut *writer)
-        .await
-        .map_err(failed)?;
-        if done.rows_affected() == 0 {
-            return Err(Error::LastAdmin);
-        }
+        change_role(&mut writer, actor, &user, role, now).await?;
         writer.commit().await.map_err(failed)?;
         Ok(User {
             role,
             update_time: now,
             ..user
         })
+    }
+
+    async fn grant(
+        &self,
+        email: &str,
+        role: Role,
+        now: Micros,
+    ) -> Result<Option<(String, Role)>, Error> {
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        let known: Option<(String,)> = sqlx::query_as("SELECT id FROM users WHERE email = $1")
+            .bind(email)
+            .fetch_optional(&mut *writer)
+            .await
+            .map_err(failed)?;
+        let Some((id,)) = known else {
+            return Ok(None);
+        };
+        let user = rows::user(&mut writer, &id)
+            .await?
+            .ok_or(Error::UserUnknown)?;
+        if user.role != role {
+            change_role(&mut writer, OPERATOR, &user, role, now).await?;
+            writer.commit().await.map_err(failed)?;
+        }
+        Ok(Some((id, user.role)))
     }
 }

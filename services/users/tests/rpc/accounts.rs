@@ -189,6 +189,7 @@ async fn a_password_changed_while_it_is_verified_signs_nobody_in() {
             .login(pb::LoginRequest {
                 email: "ana@x.org".into(),
                 password: PASSWORD.into(),
+                ..Default::default()
             })
             .await
     });

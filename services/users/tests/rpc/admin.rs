@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use crate::house::{House, bad_field, by, refused};
 
 /// Registers an account and makes it an admin; returns it with tokens that say so.
-async fn admin(house: &House, email: &str) -> (pb::User, pb::TokenPair) {
+pub async fn admin(house: &House, email: &str) -> (pb::User, pb::TokenPair) {
     let (_, tokens) = house.register(email).await;
     grant_admin(&house.foundation.data, email).await.unwrap();
     let tokens = house.refresh(&tokens.refresh_token).await.unwrap();
@@ -223,12 +223,12 @@ async fn the_last_admin_stays_one_and_a_former_one_acts_no_more() {
         .unwrap();
     // The token still says admin for minutes; it must not give the role back, nor show the accounts.
     let back = set(&house, &tokens, &root.id, pb::Role::Admin).await;
-    refused(back, Code::PermissionDenied, "ROLE_TOO_LOW");
+    refused(back, Code::Unauthenticated, "SESSION_ENDED");
     let list = by(&tokens, pb::ListUsersRequest::default());
     refused(
         house.client.clone().list_users(list).await,
-        Code::PermissionDenied,
-        "ROLE_TOO_LOW",
+        Code::Unauthenticated,
+        "SESSION_ENDED",
     );
     let last = set(&house, &second_tokens, &second.id, pb::Role::Moderator).await;
     refused(last, Code::FailedPrecondition, "LAST_ADMIN");

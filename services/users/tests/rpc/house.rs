@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use atelier_kit::call::Call;
 use atelier_kit::fault::{Fault, reason_of};
 use atelier_kit::identity::{AccessVerifier, KeySource, ServiceTokens, Verifier};
 use atelier_kit::inbound::Inbound;
 use atelier_kit::link::{Link, Route, pipe};
+use atelier_kit::network::Network;
 use atelier_kit::policy::Policies;
 use atelier_kit::serve::{Listener, Side, serve};
 use atelier_kit::service::{Ending, Foundation};
-use atelier_kit::testing::{foundation, secret};
+use atelier_kit::testing::{eventually, foundation, secret};
 use atelier_proto::users::v1 as pb;
 use atelier_users::{Argon2Passwords, Clock, Config, Error, Passwords, build_with};
 use pb::users_service_client::UsersServiceClient;
@@ -57,6 +60,10 @@ impl Passwords for CountedPasswords {
         let _held = self.hold.read().await;
         verdict
     }
+
+    fn needs_rehash(&self, kept: &str) -> bool {
+        self.inner.needs_rehash(kept)
+    }
 }
 
 /// The keys of the service under test, as the mesh fetches them.
@@ -75,6 +82,8 @@ impl KeySource for OwnKeys {
 
 pub struct House {
     pub client: Client,
+    service: Link,
+    route: Route,
     pub clock: Arc<HandClock>,
     pub passwords: Arc<CountedPasswords>,
     pub foundation: Foundation,
@@ -105,9 +114,18 @@ impl House {
             .unwrap();
         let close = service.close.take();
         let (near, far) = pipe();
-        let link = Link::new("users", &Route::Memory(near), None).unwrap();
+        let route = Route::Memory(near);
+        let link = Link::new("users", &route, None).unwrap();
+        let tokens = ServiceTokens::new(&secret(), "tester");
+        let internal = Link::new("users", &route, Some(tokens)).unwrap();
+        // The verifier's minutes are those of the hand-moved clock.
+        let (begun, since, hand) = (Instant::now(), clock.now(), clock.clone());
+        let ticks = move || {
+            let passed = u64::try_from(hand.now() - since).unwrap_or(0);
+            begun + Duration::from_micros(passed)
+        };
         let verifier = Verifier::new(
-            AccessVerifier::new(Arc::new(OwnKeys(link.clone()))),
+            AccessVerifier::timed(Arc::new(OwnKeys(link.clone())), Arc::new(ticks)),
             Some(ServiceTokens::new(&secret(), "users")),
             "users",
         );
@@ -117,6 +135,8 @@ impl House {
         tokio::spawn(serve(router, Listener::Memory(far), Side::Inside, closing));
         Self {
             client: UsersServiceClient::new(link),
+            service: internal,
+            route,
             clock,
             passwords,
             foundation,
@@ -132,6 +152,17 @@ impl House {
         self.foundation.tasks.wait().await;
         (self.close.take().unwrap())().await;
         self.folder.take()
+    }
+
+    /// A client that speaks as another service of the mesh.
+    pub fn service(&self) -> Client {
+        UsersServiceClient::new(self.service.clone())
+    }
+
+    /// A client that speaks as the owner of the machine does, through the admin port.
+    pub fn operator(&self) -> Client {
+        let tokens = ServiceTokens::new(&secret(), "operator");
+        UsersServiceClient::new(Link::new("users", &self.route, Some(tokens)).unwrap())
     }
 
     pub async fn register(&self, email: &str) -> (pb::User, pb::TokenPair) {
@@ -154,6 +185,7 @@ impl House {
         let request = pb::LoginRequest {
             email: email.into(),
             password: password.into(),
+            ..Default::default()
         };
         self.client
             .clone()
@@ -202,6 +234,44 @@ impl House {
             .sessions
     }
 
+    /// Waits for the mails to a recipient until there are so many, and returns them, the oldest first.
+    pub async fn mails(&self, to: &str, count: usize) -> Vec<String> {
+        let folder = self.foundation.data.join("mails");
+        let read = || {
+            let mut files: Vec<_> = std::fs::read_dir(&folder)
+                .into_iter()
+                .flatten()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|end| end == "eml"))
+                .collect();
+            files.sort();
+            let to = format!("To: {to}\r\n");
+            let texts = files
+                .iter()
+                .map(|path| std::fs::read_to_string(path).unwrap());
+            texts.filter(|text| text.contains(&to)).collect()
+        };
+        let mut found: Vec<String> = Vec::new();
+        eventually("the mails are there", || {
+            found = read();
+            std::future::ready(found.len() >= count)
+        })
+        .await;
+        assert_eq!(found.len(), count, "{found:#?}");
+        found
+    }
+
+    /// The token in the newest of so many mails to a recipient.
+    pub async fn token(&self, to: &str, count: usize) -> String {
+        let mails = self.mails(to, count).await;
+        let link = mails
+            .last()
+            .unwrap()
+            .lines()
+            .find(|line| line.starts_with("http"));
+        link.unwrap().split_once('=').unwrap().1.to_owned()
+    }
+
     /// A connection of the test's own to the database.
     pub async fn database(&self) -> sqlx::SqlitePool {
         let file = self.foundation.data.join("users.db");
@@ -224,6 +294,15 @@ pub fn quiet() -> Config {
         sweep_every: std::time::Duration::from_secs(3600),
         ..Config::default()
     }
+}
+
+/// A request of a client at an address, as the edge passes it on; for [`House::service`].
+pub fn at<T>(address: &str, message: T) -> Request<T> {
+    let mut call = Call::background(Duration::from_secs(60));
+    call.network = Some(Network::of(address.parse().unwrap()));
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(call);
+    request
 }
 
 /// A request with an access token.

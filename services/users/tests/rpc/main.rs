@@ -4,7 +4,16 @@
 
 mod accounts;
 mod admin;
+mod api_keys;
+mod attempts;
+mod emails;
 mod house;
 mod keeping;
+mod keys;
+mod operator;
 mod refresh;
+mod resets;
+mod revocations;
+mod second_factor;
 mod sessions;
+mod smtp;

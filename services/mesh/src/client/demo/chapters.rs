@@ -50,6 +50,7 @@ pub async fn register(connection: &Connection) -> anyhow::Result<(Caller, String
     let login = LoginRequest {
         email: email.clone(),
         password: password.clone(),
+        ..LoginRequest::default()
     };
     let tokens = users
         .login(login)

@@ -37,7 +37,11 @@ pub fn rows(table: &mut Table) {
     }
     let named = register("a@example.com", "long enough", "n".repeat(101));
     table.add(SERVICE, "Register", named, "display_name");
-    let login = |email: String, password: String| users::LoginRequest { email, password };
+    let login = |email: String, password: String| users::LoginRequest {
+        email,
+        password,
+        ..Default::default()
+    };
     table.add(
         SERVICE,
         "Login",
@@ -125,5 +129,135 @@ pub fn rows(table: &mut Table) {
             role,
         };
         table.add(SERVICE, "SetUserRole", request, "role");
+    }
+    secrets(table);
+    keys(table);
+    table.pages(SERVICE, "ListAuditEvents", |page_size, page_token| {
+        users::ListAuditEventsRequest {
+            page_size,
+            page_token,
+            subject: String::new(),
+        }
+    });
+    let of_nobody = users::ListAuditEventsRequest {
+        subject: "x".repeat(65),
+        ..Default::default()
+    };
+    table.add(SERVICE, "ListAuditEvents", of_nobody, "subject");
+    for role in ["", "anonymous", "emperor"] {
+        let request = users::GrantRoleRequest {
+            email: "a@example.com".into(),
+            role: role.into(),
+        };
+        table.add(SERVICE, "GrantRole", request, "role");
+    }
+    for pem in [
+        "nothing",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    ] {
+        let request = users::RotateSigningKeyRequest {
+            private_key_pem: pem.into(),
+        };
+        table.add(SERVICE, "RotateSigningKey", request, "private_key_pem");
+    }
+}
+
+/// Passwords, codes and tokens from mails.
+fn secrets(table: &mut Table) {
+    let long = "x".repeat(513);
+    let reset = |token: &str, new_password: &str| users::ResetPasswordRequest {
+        token: token.into(),
+        new_password: new_password.into(),
+    };
+    for token in ["", &long] {
+        table.add(
+            SERVICE,
+            "ResetPassword",
+            reset(token, "long enough"),
+            "token",
+        );
+        let confirm = users::ConfirmEmailRequest {
+            token: token.into(),
+        };
+        table.add(SERVICE, "ConfirmEmail", confirm, "token");
+    }
+    table.add(
+        SERVICE,
+        "ResetPassword",
+        reset("t", "short"),
+        "new_password",
+    );
+    let forgot = users::RequestPasswordResetRequest {
+        email: "a".repeat(255),
+    };
+    table.add(SERVICE, "RequestPasswordReset", forgot, "email");
+    let moved = |new_email: &str, password: &str| users::RequestEmailChangeRequest {
+        new_email: new_email.into(),
+        password: password.into(),
+    };
+    table.add(
+        SERVICE,
+        "RequestEmailChange",
+        moved("nobody", "x"),
+        "new_email",
+    );
+    table.add(
+        SERVICE,
+        "RequestEmailChange",
+        moved("a@b.c", ""),
+        "password",
+    );
+    for password in [String::new(), "x".repeat(257)] {
+        let enroll = users::EnrollTotpRequest {
+            password: password.clone(),
+        };
+        table.add(SERVICE, "EnrollTotp", enroll, "password");
+        let renew = users::RenewRecoveryCodesRequest {
+            password: password.clone(),
+        };
+        table.add(SERVICE, "RenewRecoveryCodes", renew, "password");
+        let disable = users::DisableTotpRequest {
+            password,
+            code: "123456".into(),
+        };
+        table.add(SERVICE, "DisableTotp", disable, "password");
+    }
+    for code in ["", "12345", "1234567", "abcdef"] {
+        let confirm = users::ConfirmTotpRequest { code: code.into() };
+        table.add(SERVICE, "ConfirmTotp", confirm, "code");
+    }
+}
+
+/// API keys.
+fn keys(table: &mut Table) {
+    let create = |display_name: &str, scopes: &[i32]| users::CreateApiKeyRequest {
+        display_name: display_name.into(),
+        scopes: scopes.to_vec(),
+        expire_time: None,
+    };
+    table.add(SERVICE, "CreateApiKey", create("", &[1]), "display_name");
+    for scopes in [&[][..], &[0], &[1, 1], &[77]] {
+        table.add(SERVICE, "CreateApiKey", create("a key", scopes), "scopes");
+    }
+    let gone = users::CreateApiKeyRequest {
+        expire_time: Some(prost_types::Timestamp {
+            seconds: 1,
+            nanos: 0,
+        }),
+        ..create("a key", &[1])
+    };
+    table.add(SERVICE, "CreateApiKey", gone, "expire_time");
+    table.pages(SERVICE, "ListApiKeys", |page_size, page_token| {
+        users::ListApiKeysRequest {
+            page_size,
+            page_token,
+        }
+    });
+    table.ids(SERVICE, "RevokeApiKey", "api_key_id", |api_key_id| {
+        users::RevokeApiKeyRequest { api_key_id }
+    });
+    for secret in [String::new(), "x".repeat(257)] {
+        let exchange = users::ExchangeApiKeyRequest { secret };
+        table.add(SERVICE, "ExchangeApiKey", exchange, "secret");
     }
 }

@@ -3,6 +3,8 @@
 
 mod crash;
 mod end;
+mod families;
+mod operator;
 mod quiet;
 mod start;
 

@@ -64,6 +64,7 @@ async fn no_secret_is_in_the_log_at_trace() {
         .login(LoginRequest {
             email: ada.user.email.clone(),
             password: WRONG_PASSWORD.to_owned(),
+            ..Default::default()
         })
         .await;
     refused.expect_err("a wrong password");

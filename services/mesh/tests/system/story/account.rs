@@ -34,6 +34,7 @@ pub async fn sign_up(edge: &str) -> Person {
             .login(LoginRequest {
                 email: email.to_owned(),
                 password: password.to_owned(),
+                ..Default::default()
             })
             .await
             .expect_err("no login");

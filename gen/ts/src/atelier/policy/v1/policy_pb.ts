@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/policy/v1/policy.proto.
  */
 export const file_atelier_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("Ch5hdGVsaWVyL3BvbGljeS92MS9wb2xpY3kucHJvdG8SEWF0ZWxpZXIucG9saWN5LnYxIqgCCgxNZXRob2RQb2xpY3kSKQoGYWNjZXNzGAEgASgOMhkuYXRlbGllci5wb2xpY3kudjEuQWNjZXNzEjIKC3JhdGVfYnVja2V0GAIgASgOMh0uYXRlbGllci5wb2xpY3kudjEuUmF0ZUJ1Y2tldBI0CgxjcmVkaXRfY2xhc3MYAyABKA4yHi5hdGVsaWVyLnBvbGljeS52MS5DcmVkaXRDbGFzcxIzCgtpZGVtcG90ZW5jeRgEIAEoDjIeLmF0ZWxpZXIucG9saWN5LnYxLklkZW1wb3RlbmN5EhkKEW1heF9yZXF1ZXN0X2J5dGVzGAUgASgNEjMKEGRlZmF1bHRfZGVhZGxpbmUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qlwEKBkFjY2VzcxIWChJBQ0NFU1NfVU5TUEVDSUZJRUQQABIRCg1BQ0NFU1NfUFVCTElDEAESFAoQQUNDRVNTX0FOT05ZTU9VUxACEg8KC0FDQ0VTU19VU0VSEAMSFAoQQUNDRVNTX01PREVSQVRPUhAEEhAKDEFDQ0VTU19BRE1JThAFEhMKD0FDQ0VTU19JTlRFUk5BTBAGKv0BCgpSYXRlQnVja2V0EhsKF1JBVEVfQlVDS0VUX1VOU1BFQ0lGSUVEEAASFAoQUkFURV9CVUNLRVRfUkVBRBABEhUKEVJBVEVfQlVDS0VUX1dSSVRFEAISFQoRUkFURV9CVUNLRVRfTE9HSU4QAxIYChRSQVRFX0JVQ0tFVF9SRUdJU1RFUhAEEhQKEFJBVEVfQlVDS0VUX0NIQVQQBRIVChFSQVRFX0JVQ0tFVF9JTUFHRRAGEhYKElJBVEVfQlVDS0VUX1NQRUVDSBAHEhUKEVJBVEVfQlVDS0VUX0FETUlOEAgSGAoUUkFURV9CVUNLRVRfSU5URVJOQUwQCSqKAQoLQ3JlZGl0Q2xhc3MSHAoYQ1JFRElUX0NMQVNTX1VOU1BFQ0lGSUVEEAASFQoRQ1JFRElUX0NMQVNTX0ZSRUUQARIVChFDUkVESVRfQ0xBU1NfQ0hBVBACEhYKEkNSRURJVF9DTEFTU19JTUFHRRADEhcKE0NSRURJVF9DTEFTU19TUEVFQ0gQBCqJAQoLSWRlbXBvdGVuY3kSGwoXSURFTVBPVEVOQ1lfVU5TUEVDSUZJRUQQABIUChBJREVNUE9URU5DWV9TQUZFEAESGgoWSURFTVBPVEVOQ1lfSURFTVBPVEVOVBACEhUKEUlERU1QT1RFTkNZX0tFWUVEEAMSFAoQSURFTVBPVEVOQ1lfTk9ORRAEOlkKBm1ldGhvZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGPCMAyABKAsyHy5hdGVsaWVyLnBvbGljeS52MS5NZXRob2RQb2xpY3lSBm1ldGhvZGIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("Ch5hdGVsaWVyL3BvbGljeS92MS9wb2xpY3kucHJvdG8SEWF0ZWxpZXIucG9saWN5LnYxItECCgxNZXRob2RQb2xpY3kSKQoGYWNjZXNzGAEgASgOMhkuYXRlbGllci5wb2xpY3kudjEuQWNjZXNzEjIKC3JhdGVfYnVja2V0GAIgASgOMh0uYXRlbGllci5wb2xpY3kudjEuUmF0ZUJ1Y2tldBI0CgxjcmVkaXRfY2xhc3MYAyABKA4yHi5hdGVsaWVyLnBvbGljeS52MS5DcmVkaXRDbGFzcxIzCgtpZGVtcG90ZW5jeRgEIAEoDjIeLmF0ZWxpZXIucG9saWN5LnYxLklkZW1wb3RlbmN5EhkKEW1heF9yZXF1ZXN0X2J5dGVzGAUgASgNEjMKEGRlZmF1bHRfZGVhZGxpbmUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoFc2NvcGUYByABKA4yGC5hdGVsaWVyLnBvbGljeS52MS5TY29wZSqXAQoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEhEKDUFDQ0VTU19QVUJMSUMQARIUChBBQ0NFU1NfQU5PTllNT1VTEAISDwoLQUNDRVNTX1VTRVIQAxIUChBBQ0NFU1NfTU9ERVJBVE9SEAQSEAoMQUNDRVNTX0FETUlOEAUSEwoPQUNDRVNTX0lOVEVSTkFMEAYq/QEKClJhdGVCdWNrZXQSGwoXUkFURV9CVUNLRVRfVU5TUEVDSUZJRUQQABIUChBSQVRFX0JVQ0tFVF9SRUFEEAESFQoRUkFURV9CVUNLRVRfV1JJVEUQAhIVChFSQVRFX0JVQ0tFVF9MT0dJThADEhgKFFJBVEVfQlVDS0VUX1JFR0lTVEVSEAQSFAoQUkFURV9CVUNLRVRfQ0hBVBAFEhUKEVJBVEVfQlVDS0VUX0lNQUdFEAYSFgoSUkFURV9CVUNLRVRfU1BFRUNIEAcSFQoRUkFURV9CVUNLRVRfQURNSU4QCBIYChRSQVRFX0JVQ0tFVF9JTlRFUk5BTBAJKmEKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lGSUVEEAASDgoKU0NPUEVfUkVBRBABEg4KClNDT1BFX0NIQVQQAhIPCgtTQ09QRV9JTUFHRRADEhAKDFNDT1BFX1NQRUVDSBAEKooBCgtDcmVkaXRDbGFzcxIcChhDUkVESVRfQ0xBU1NfVU5TUEVDSUZJRUQQABIVChFDUkVESVRfQ0xBU1NfRlJFRRABEhUKEUNSRURJVF9DTEFTU19DSEFUEAISFgoSQ1JFRElUX0NMQVNTX0lNQUdFEAMSFwoTQ1JFRElUX0NMQVNTX1NQRUVDSBAEKokBCgtJZGVtcG90ZW5jeRIbChdJREVNUE9URU5DWV9VTlNQRUNJRklFRBAAEhQKEElERU1QT1RFTkNZX1NBRkUQARIaChZJREVNUE9URU5DWV9JREVNUE9URU5UEAISFQoRSURFTVBPVEVOQ1lfS0VZRUQQAxIUChBJREVNUE9URU5DWV9OT05FEAQ6WQoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY8IwDIAEoCzIfLmF0ZWxpZXIucG9saWN5LnYxLk1ldGhvZFBvbGljeVIGbWV0aG9kYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Everything that is decided about a call before its handler runs.
@@ -64,6 +64,14 @@ export type MethodPolicy = Message<"atelier.policy.v1.MethodPolicy"> & {
    * @generated from field: google.protobuf.Duration default_deadline = 6;
    */
   defaultDeadline?: Duration | undefined;
+
+  /**
+   * The scope that a caller with an API key needs; another key gets PERMISSION_DENIED (`SCOPE_MISSING`). Not set: no
+   * key may call. What everybody may call, a key may too.
+   *
+   * @generated from field: atelier.policy.v1.Scope scope = 7;
+   */
+  scope: Scope;
 };
 
 /**
@@ -220,6 +228,54 @@ export const RateBucketSchema: GenEnum<RateBucket> = /*@__PURE__*/
   enumDesc(file_atelier_policy_v1_policy, 1);
 
 /**
+ * What an API key may be used for. A key speaks for its account within its scopes alone.
+ *
+ * @generated from enum atelier.policy.v1.Scope
+ */
+export enum Scope {
+  /**
+   * Not set: of a key, it can do nothing; of a method, no key may call it.
+   *
+   * @generated from enum value: SCOPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Reading what the account owns: conversations, pictures, conversions, usage, the account itself.
+   *
+   * @generated from enum value: SCOPE_READ = 1;
+   */
+  READ = 1,
+
+  /**
+   * Chatting: conversations, messages and completions.
+   *
+   * @generated from enum value: SCOPE_CHAT = 2;
+   */
+  CHAT = 2,
+
+  /**
+   * Making pictures.
+   *
+   * @generated from enum value: SCOPE_IMAGE = 3;
+   */
+  IMAGE = 3,
+
+  /**
+   * Making speech.
+   *
+   * @generated from enum value: SCOPE_SPEECH = 4;
+   */
+  SPEECH = 4,
+}
+
+/**
+ * Describes the enum atelier.policy.v1.Scope.
+ */
+export const ScopeSchema: GenEnum<Scope> = /*@__PURE__*/
+  enumDesc(file_atelier_policy_v1_policy, 2);
+
+/**
  * What a call is paid as.
  *
  * @generated from enum atelier.policy.v1.CreditClass
@@ -265,7 +321,7 @@ export enum CreditClass {
  * Describes the enum atelier.policy.v1.CreditClass.
  */
 export const CreditClassSchema: GenEnum<CreditClass> = /*@__PURE__*/
-  enumDesc(file_atelier_policy_v1_policy, 2);
+  enumDesc(file_atelier_policy_v1_policy, 3);
 
 /**
  * What happens when the same call is made twice.
@@ -313,7 +369,7 @@ export enum Idempotency {
  * Describes the enum atelier.policy.v1.Idempotency.
  */
 export const IdempotencySchema: GenEnum<Idempotency> = /*@__PURE__*/
-  enumDesc(file_atelier_policy_v1_policy, 3);
+  enumDesc(file_atelier_policy_v1_policy, 4);
 
 /**
  * The method's policy. The mesh refuses to start when a method has none.

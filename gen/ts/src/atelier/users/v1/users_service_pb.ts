@@ -7,6 +7,18 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_atelier_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
+import type { CreateApiKeyRequestSchema, CreateApiKeyResponseSchema, ExchangeApiKeyRequestSchema, ExchangeApiKeyResponseSchema, ListApiKeysRequestSchema, ListApiKeysResponseSchema, RevokeApiKeyRequestSchema, RevokeApiKeyResponseSchema } from "./api_key_pb.ts";
+import { file_atelier_users_v1_api_key } from "./api_key_pb.ts";
+import type { ListAuditEventsRequestSchema, ListAuditEventsResponseSchema } from "./audit_pb.ts";
+import { file_atelier_users_v1_audit } from "./audit_pb.ts";
+import type { ConfirmEmailRequestSchema, ConfirmEmailResponseSchema, RequestEmailChangeRequestSchema, RequestEmailChangeResponseSchema, RequestEmailVerificationRequestSchema, RequestEmailVerificationResponseSchema, RequestPasswordResetRequestSchema, RequestPasswordResetResponseSchema, ResetPasswordRequestSchema, ResetPasswordResponseSchema } from "./email_pb.ts";
+import { file_atelier_users_v1_email } from "./email_pb.ts";
+import type { GrantRoleRequestSchema, GrantRoleResponseSchema, ListSigningKeysRequestSchema, ListSigningKeysResponseSchema, RotateSigningKeyRequestSchema, RotateSigningKeyResponseSchema } from "./operator_pb.ts";
+import { file_atelier_users_v1_operator } from "./operator_pb.ts";
+import type { RevokeAllSessionsRequestSchema, RevokeAllSessionsResponseSchema, WatchRevocationsRequestSchema, WatchRevocationsResponseSchema } from "./revocation_pb.ts";
+import { file_atelier_users_v1_revocation } from "./revocation_pb.ts";
+import type { ConfirmTotpRequestSchema, ConfirmTotpResponseSchema, DisableTotpRequestSchema, DisableTotpResponseSchema, EnrollTotpRequestSchema, EnrollTotpResponseSchema, RenewRecoveryCodesRequestSchema, RenewRecoveryCodesResponseSchema } from "./second_factor_pb.ts";
+import { file_atelier_users_v1_second_factor } from "./second_factor_pb.ts";
 import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +27,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/users/v1/users_service.proto.
  */
 export const file_atelier_users_v1_users_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRhdGVsaWVyL3VzZXJzL3YxL3VzZXJzX3NlcnZpY2UucHJvdG8SEGF0ZWxpZXIudXNlcnMudjEivwEKBFVzZXISCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEiQKBHJvbGUYBCABKA4yFi5hdGVsaWVyLnVzZXJzLnYxLlJvbGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKpAQoJVG9rZW5QYWlyEhQKDGFjY2Vzc190b2tlbhgBIAEoCRI2ChJhY2Nlc3NfZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlZnJlc2hfdG9rZW4YAyABKAkSNwoTcmVmcmVzaF9leHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAizwEKB1Nlc3Npb24SCgoCaWQYASABKAkSEgoKdXNlcl9hZ2VudBgCIAEoCRIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbGFzdF91c2VfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYBiABKAgiSAoPUmVnaXN0ZXJSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCSJlChBSZWdpc3RlclJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXISKwoGdG9rZW5zGAIgASgLMhsuYXRlbGllci51c2Vycy52MS5Ub2tlblBhaXIiLwoMTG9naW5SZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJImIKDUxvZ2luUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIrCgZ0b2tlbnMYAiABKAsyGy5hdGVsaWVyLnVzZXJzLnYxLlRva2VuUGFpciIuChVSZWZyZXNoU2Vzc2lvblJlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSJFChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEisKBnRva2VucxgBIAEoCzIbLmF0ZWxpZXIudXNlcnMudjEuVG9rZW5QYWlyIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UiDgoMR2V0TWVSZXF1ZXN0IjUKDUdldE1lUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlciJoCg9VcGRhdGVNZVJlcXVlc3QSJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siOAoQVXBkYXRlTWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYuYXRlbGllci51c2Vycy52MS5Vc2VyIkcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCSIyChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlEhgKEHJldm9rZWRfc2Vzc2lvbnMYASABKA0iPAoTTGlzdFNlc3Npb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJcChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIrCghzZXNzaW9ucxgBIAMoCzIZLmF0ZWxpZXIudXNlcnMudjEuU2Vzc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKgoUUmV2b2tlU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiHwodQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlcXVlc3QicwoeQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXISKwoGdG9rZW5zGAIgASgLMhsuYXRlbGllci51c2Vycy52MS5Ub2tlblBhaXIiOQoQTGlzdFVzZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChFMaXN0VXNlcnNSZXNwb25zZRIlCgV1c2VycxgBIAMoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSwoSU2V0VXNlclJvbGVSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSJAoEcm9sZRgCIAEoDjIWLmF0ZWxpZXIudXNlcnMudjEuUm9sZSI7ChNTZXRVc2VyUm9sZVJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXIiEgoQR2V0S2V5U2V0UmVxdWVzdCImChFHZXRLZXlTZXRSZXNwb25zZRIRCglqd2tzX2pzb24YASABKAkqYwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASEgoOUk9MRV9BTk9OWU1PVVMQARINCglST0xFX1VTRVIQAhISCg5ST0xFX01PREVSQVRPUhADEg4KClJPTEVfQURNSU4QBDK3CwoMVXNlcnNTZXJ2aWNlEmYKCFJlZ2lzdGVyEiEuYXRlbGllci51c2Vycy52MS5SZWdpc3RlclJlcXVlc3QaIi5hdGVsaWVyLnVzZXJzLnYxLlJlZ2lzdGVyUmVzcG9uc2UiE4LnGA8IARAEGAEgBCiAIDICCA8SXQoFTG9naW4SHi5hdGVsaWVyLnVzZXJzLnYxLkxvZ2luUmVxdWVzdBofLmF0ZWxpZXIudXNlcnMudjEuTG9naW5SZXNwb25zZSITgucYDwgBEAMYASAEKIAgMgIIDxJ4Cg5SZWZyZXNoU2Vzc2lvbhInLmF0ZWxpZXIudXNlcnMudjEuUmVmcmVzaFNlc3Npb25SZXF1ZXN0GiguYXRlbGllci51c2Vycy52MS5SZWZyZXNoU2Vzc2lvblJlc3BvbnNlIhOC5xgPCAEQAxgBIAIogCAyAggKEmAKBkxvZ291dBIfLmF0ZWxpZXIudXNlcnMudjEuTG9nb3V0UmVxdWVzdBogLmF0ZWxpZXIudXNlcnMudjEuTG9nb3V0UmVzcG9uc2UiE4LnGA8IAhACGAEgAiiACDICCAoSXQoFR2V0TWUSHi5hdGVsaWVyLnVzZXJzLnYxLkdldE1lUmVxdWVzdBofLmF0ZWxpZXIudXNlcnMudjEuR2V0TWVSZXNwb25zZSITgucYDwgCEAEYASABKIAIMgIIChJmCghVcGRhdGVNZRIhLmF0ZWxpZXIudXNlcnMudjEuVXBkYXRlTWVSZXF1ZXN0GiIuYXRlbGllci51c2Vycy52MS5VcGRhdGVNZVJlc3BvbnNlIhOC5xgPCAMQAhgBIAIogEAyAggKEngKDkNoYW5nZVBhc3N3b3JkEicuYXRlbGllci51c2Vycy52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaKC5hdGVsaWVyLnVzZXJzLnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8ScgoMTGlzdFNlc3Npb25zEiUuYXRlbGllci51c2Vycy52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiYuYXRlbGllci51c2Vycy52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSITgucYDwgCEAEYASABKIAgMgIIChJ1Cg1SZXZva2VTZXNzaW9uEiYuYXRlbGllci51c2Vycy52MS5SZXZva2VTZXNzaW9uUmVxdWVzdBonLmF0ZWxpZXIudXNlcnMudjEuUmV2b2tlU2Vzc2lvblJlc3BvbnNlIhOC5xgPCAIQAhgBIAIogAgyAggKEpABChZDcmVhdGVBbm9ueW1vdXNTZXNzaW9uEi8uYXRlbGllci51c2Vycy52MS5DcmVhdGVBbm9ueW1vdXNTZXNzaW9uUmVxdWVzdBowLmF0ZWxpZXIudXNlcnMudjEuQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlc3BvbnNlIhOC5xgPCAEQBBgBIAQogAgyAggKEmkKCUxpc3RVc2VycxIiLmF0ZWxpZXIudXNlcnMudjEuTGlzdFVzZXJzUmVxdWVzdBojLmF0ZWxpZXIudXNlcnMudjEuTGlzdFVzZXJzUmVzcG9uc2UiE4LnGA8IBRAIGAEgASiAIDICCAoSbwoLU2V0VXNlclJvbGUSJC5hdGVsaWVyLnVzZXJzLnYxLlNldFVzZXJSb2xlUmVxdWVzdBolLmF0ZWxpZXIudXNlcnMudjEuU2V0VXNlclJvbGVSZXNwb25zZSITgucYDwgFEAgYASACKIAIMgIIChJpCglHZXRLZXlTZXQSIi5hdGVsaWVyLnVzZXJzLnYxLkdldEtleVNldFJlcXVlc3QaIy5hdGVsaWVyLnVzZXJzLnYxLkdldEtleVNldFJlc3BvbnNlIhOC5xgPCAEQARgBIAEogAgyAggFYgZwcm90bzM", [file_atelier_policy_v1_policy, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("CiRhdGVsaWVyL3VzZXJzL3YxL3VzZXJzX3NlcnZpY2UucHJvdG8SEGF0ZWxpZXIudXNlcnMudjEi+wIKBFVzZXISCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEiQKBHJvbGUYBCABKA4yFi5hdGVsaWVyLnVzZXJzLnYxLlJvbGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5lbWFpbF92ZXJpZmllZBgHIAEoCBILCgNiaW8YCCABKAkSPAoLcHJlZmVyZW5jZXMYCSADKAsyJy5hdGVsaWVyLnVzZXJzLnYxLlVzZXIuUHJlZmVyZW5jZXNFbnRyeRIMCgRwbGFuGAogASgJEhUKDXNlY29uZF9mYWN0b3IYCyABKAgaMgoQUHJlZmVyZW5jZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqkBCglUb2tlblBhaXISFAoMYWNjZXNzX3Rva2VuGAEgASgJEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVmcmVzaF90b2tlbhgDIAEoCRI3ChNyZWZyZXNoX2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLgAQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY3VycmVudBgGIAEoCBIPCgdhZGRyZXNzGAcgASgJIkgKD1JlZ2lzdGVyUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkiZQoQUmVnaXN0ZXJSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYuYXRlbGllci51c2Vycy52MS5Vc2VyEisKBnRva2VucxgCIAEoCzIbLmF0ZWxpZXIudXNlcnMudjEuVG9rZW5QYWlyIkYKDExvZ2luUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIVCg1zZWNvbmRfZmFjdG9yGAMgASgJImIKDUxvZ2luUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIrCgZ0b2tlbnMYAiABKAsyGy5hdGVsaWVyLnVzZXJzLnYxLlRva2VuUGFpciIuChVSZWZyZXNoU2Vzc2lvblJlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSJFChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEisKBnRva2VucxgBIAEoCzIbLmF0ZWxpZXIudXNlcnMudjEuVG9rZW5QYWlyIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UiDgoMR2V0TWVSZXF1ZXN0IjUKDUdldE1lUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlciJoCg9VcGRhdGVNZVJlcXVlc3QSJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siOAoQVXBkYXRlTWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYuYXRlbGllci51c2Vycy52MS5Vc2VyIkcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCSIyChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlEhgKEHJldm9rZWRfc2Vzc2lvbnMYASABKA0iPAoTTGlzdFNlc3Npb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJcChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIrCghzZXNzaW9ucxgBIAMoCzIZLmF0ZWxpZXIudXNlcnMudjEuU2Vzc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKgoUUmV2b2tlU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiHwodQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlcXVlc3QicwoeQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXISKwoGdG9rZW5zGAIgASgLMhsuYXRlbGllci51c2Vycy52MS5Ub2tlblBhaXIiOQoQTGlzdFVzZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChFMaXN0VXNlcnNSZXNwb25zZRIlCgV1c2VycxgBIAMoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSwoSU2V0VXNlclJvbGVSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSJAoEcm9sZRgCIAEoDjIWLmF0ZWxpZXIudXNlcnMudjEuUm9sZSI7ChNTZXRVc2VyUm9sZVJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXIiEgoQR2V0S2V5U2V0UmVxdWVzdCImChFHZXRLZXlTZXRSZXNwb25zZRIRCglqd2tzX2pzb24YASABKAkqYwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASEgoOUk9MRV9BTk9OWU1PVVMQARINCglST0xFX1VTRVIQAhISCg5ST0xFX01PREVSQVRPUhADEg4KClJPTEVfQURNSU4QBDLpHQoMVXNlcnNTZXJ2aWNlEmYKCFJlZ2lzdGVyEiEuYXRlbGllci51c2Vycy52MS5SZWdpc3RlclJlcXVlc3QaIi5hdGVsaWVyLnVzZXJzLnYxLlJlZ2lzdGVyUmVzcG9uc2UiE4LnGA8IARAEGAEgBCiAIDICCA8SXQoFTG9naW4SHi5hdGVsaWVyLnVzZXJzLnYxLkxvZ2luUmVxdWVzdBofLmF0ZWxpZXIudXNlcnMudjEuTG9naW5SZXNwb25zZSITgucYDwgBEAMYASAEKIAgMgIIDxJ4Cg5SZWZyZXNoU2Vzc2lvbhInLmF0ZWxpZXIudXNlcnMudjEuUmVmcmVzaFNlc3Npb25SZXF1ZXN0GiguYXRlbGllci51c2Vycy52MS5SZWZyZXNoU2Vzc2lvblJlc3BvbnNlIhOC5xgPCAEQAxgBIAIogCAyAggKEmAKBkxvZ291dBIfLmF0ZWxpZXIudXNlcnMudjEuTG9nb3V0UmVxdWVzdBogLmF0ZWxpZXIudXNlcnMudjEuTG9nb3V0UmVzcG9uc2UiE4LnGA8IAhACGAEgAiiACDICCAoSXwoFR2V0TWUSHi5hdGVsaWVyLnVzZXJzLnYxLkdldE1lUmVxdWVzdBofLmF0ZWxpZXIudXNlcnMudjEuR2V0TWVSZXNwb25zZSIVgucYEQgCEAEYASABKIAIMgIICjgBEmYKCFVwZGF0ZU1lEiEuYXRlbGllci51c2Vycy52MS5VcGRhdGVNZVJlcXVlc3QaIi5hdGVsaWVyLnVzZXJzLnYxLlVwZGF0ZU1lUmVzcG9uc2UiE4LnGA8IAxACGAEgAiiAQDICCAoSeAoOQ2hhbmdlUGFzc3dvcmQSJy5hdGVsaWVyLnVzZXJzLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBooLmF0ZWxpZXIudXNlcnMudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSITgucYDwgDEAMYASAEKIAgMgIIDxJyCgxMaXN0U2Vzc2lvbnMSJS5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaJi5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhOC5xgPCAIQARgBIAEogCAyAggKEnUKDVJldm9rZVNlc3Npb24SJi5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZVNlc3Npb25SZXF1ZXN0GicuYXRlbGllci51c2Vycy52MS5SZXZva2VTZXNzaW9uUmVzcG9uc2UiE4LnGA8IAhACGAEgAiiACDICCAoSkAEKFkNyZWF0ZUFub255bW91c1Nlc3Npb24SLy5hdGVsaWVyLnVzZXJzLnYxLkNyZWF0ZUFub255bW91c1Nlc3Npb25SZXF1ZXN0GjAuYXRlbGllci51c2Vycy52MS5DcmVhdGVBbm9ueW1vdXNTZXNzaW9uUmVzcG9uc2UiE4LnGA8IARAEGAEgBCiACDICCAoSaQoJTGlzdFVzZXJzEiIuYXRlbGllci51c2Vycy52MS5MaXN0VXNlcnNSZXF1ZXN0GiMuYXRlbGllci51c2Vycy52MS5MaXN0VXNlcnNSZXNwb25zZSITgucYDwgFEAgYASABKIAgMgIIChJvCgtTZXRVc2VyUm9sZRIkLmF0ZWxpZXIudXNlcnMudjEuU2V0VXNlclJvbGVSZXF1ZXN0GiUuYXRlbGllci51c2Vycy52MS5TZXRVc2VyUm9sZVJlc3BvbnNlIhOC5xgPCAUQCBgBIAIogAgyAggKEmkKCUdldEtleVNldBIiLmF0ZWxpZXIudXNlcnMudjEuR2V0S2V5U2V0UmVxdWVzdBojLmF0ZWxpZXIudXNlcnMudjEuR2V0S2V5U2V0UmVzcG9uc2UiE4LnGA8IARABGAEgASiACDICCAUSgQEKEVJldm9rZUFsbFNlc3Npb25zEiouYXRlbGllci51c2Vycy52MS5SZXZva2VBbGxTZXNzaW9uc1JlcXVlc3QaKy5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZUFsbFNlc3Npb25zUmVzcG9uc2UiE4LnGA8IAhACGAEgAiiACDICCAoSigEKFFJlcXVlc3RQYXNzd29yZFJlc2V0Ei0uYXRlbGllci51c2Vycy52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QaLi5hdGVsaWVyLnVzZXJzLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVzcG9uc2UiE4LnGA8IARADGAEgBCiAIDICCA8SdQoNUmVzZXRQYXNzd29yZBImLmF0ZWxpZXIudXNlcnMudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaJy5hdGVsaWVyLnVzZXJzLnYxLlJlc2V0UGFzc3dvcmRSZXNwb25zZSITgucYDwgBEAMYASAEKIAgMgIIDxKWAQoYUmVxdWVzdEVtYWlsVmVyaWZpY2F0aW9uEjEuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxWZXJpZmljYXRpb25SZXF1ZXN0GjIuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxWZXJpZmljYXRpb25SZXNwb25zZSITgucYDwgDEAMYASAEKIAIMgIIDxKEAQoSUmVxdWVzdEVtYWlsQ2hhbmdlEisuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXF1ZXN0GiwuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXNwb25zZSITgucYDwgDEAMYASAEKIAgMgIIDxJyCgxDb25maXJtRW1haWwSJS5hdGVsaWVyLnVzZXJzLnYxLkNvbmZpcm1FbWFpbFJlcXVlc3QaJi5hdGVsaWVyLnVzZXJzLnYxLkNvbmZpcm1FbWFpbFJlc3BvbnNlIhOC5xgPCAEQAxgBIAQogCAyAggPEnIKDENyZWF0ZUFwaUtleRIlLmF0ZWxpZXIudXNlcnMudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBomLmF0ZWxpZXIudXNlcnMudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiE4LnGA8IAxACGAEgBCiAIDICCAoSbwoLTGlzdEFwaUtleXMSJC5hdGVsaWVyLnVzZXJzLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBolLmF0ZWxpZXIudXNlcnMudjEuTGlzdEFwaUtleXNSZXNwb25zZSITgucYDwgDEAEYASABKIAgMgIIChJyCgxSZXZva2VBcGlLZXkSJS5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZUFwaUtleVJlcXVlc3QaJi5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIhOC5xgPCAMQAhgBIAIogAgyAggKEngKDkV4Y2hhbmdlQXBpS2V5EicuYXRlbGllci51c2Vycy52MS5FeGNoYW5nZUFwaUtleVJlcXVlc3QaKC5hdGVsaWVyLnVzZXJzLnYxLkV4Y2hhbmdlQXBpS2V5UmVzcG9uc2UiE4LnGA8IBhAJGAEgBCiACDICCAUSbAoKRW5yb2xsVG90cBIjLmF0ZWxpZXIudXNlcnMudjEuRW5yb2xsVG90cFJlcXVlc3QaJC5hdGVsaWVyLnVzZXJzLnYxLkVucm9sbFRvdHBSZXNwb25zZSITgucYDwgDEAMYASAEKIAgMgIIDxJvCgtDb25maXJtVG90cBIkLmF0ZWxpZXIudXNlcnMudjEuQ29uZmlybVRvdHBSZXF1ZXN0GiUuYXRlbGllci51c2Vycy52MS5Db25maXJtVG90cFJlc3BvbnNlIhOC5xgPCAMQAxgBIAQogAgyAggPEm8KC0Rpc2FibGVUb3RwEiQuYXRlbGllci51c2Vycy52MS5EaXNhYmxlVG90cFJlcXVlc3QaJS5hdGVsaWVyLnVzZXJzLnYxLkRpc2FibGVUb3RwUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8ShAEKElJlbmV3UmVjb3ZlcnlDb2RlcxIrLmF0ZWxpZXIudXNlcnMudjEuUmVuZXdSZWNvdmVyeUNvZGVzUmVxdWVzdBosLmF0ZWxpZXIudXNlcnMudjEuUmVuZXdSZWNvdmVyeUNvZGVzUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8SewoPTGlzdEF1ZGl0RXZlbnRzEiguYXRlbGllci51c2Vycy52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GikuYXRlbGllci51c2Vycy52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZSITgucYDwgFEAgYASABKIAgMgIIChKBAQoQV2F0Y2hSZXZvY2F0aW9ucxIpLmF0ZWxpZXIudXNlcnMudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaKi5hdGVsaWVyLnVzZXJzLnYxLldhdGNoUmV2b2NhdGlvbnNSZXNwb25zZSIUgucYEAgGEAkYASABKIAIMgMIkBwwARJ7Cg9MaXN0U2lnbmluZ0tleXMSKC5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTaWduaW5nS2V5c1JlcXVlc3QaKS5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTaWduaW5nS2V5c1Jlc3BvbnNlIhOC5xgPCAYQCRgBIAEogAgyAggKEn8KEFJvdGF0ZVNpZ25pbmdLZXkSKS5hdGVsaWVyLnVzZXJzLnYxLlJvdGF0ZVNpZ25pbmdLZXlSZXF1ZXN0GiouYXRlbGllci51c2Vycy52MS5Sb3RhdGVTaWduaW5nS2V5UmVzcG9uc2UiFILnGBAIBhAJGAEgBCiAoAEyAggPEmkKCUdyYW50Um9sZRIiLmF0ZWxpZXIudXNlcnMudjEuR3JhbnRSb2xlUmVxdWVzdBojLmF0ZWxpZXIudXNlcnMudjEuR3JhbnRSb2xlUmVzcG9uc2UiE4LnGA8IBhAJGAEgAiiACDICCApiBnByb3RvMw", [file_atelier_policy_v1_policy, file_atelier_users_v1_api_key, file_atelier_users_v1_audit, file_atelier_users_v1_email, file_atelier_users_v1_operator, file_atelier_users_v1_revocation, file_atelier_users_v1_second_factor, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * An account.
@@ -64,6 +76,41 @@ export type User = Message<"atelier.users.v1.User"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 6;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * Whether somebody has shown to read what is sent to the e-mail.
+   *
+   * @generated from field: bool email_verified = 7;
+   */
+  emailVerified: boolean;
+
+  /**
+   * What it says of itself: at most 1000 characters.
+   *
+   * @generated from field: string bio = 8;
+   */
+  bio: string;
+
+  /**
+   * Whatever clients keep for it: at most 50 names of at most 64 bytes, values of at most 1000 characters.
+   *
+   * @generated from field: map<string, string> preferences = 9;
+   */
+  preferences: { [key: string]: string };
+
+  /**
+   * What the account has subscribed to, as in `free` and `premium`.
+   *
+   * @generated from field: string plan = 10;
+   */
+  plan: string;
+
+  /**
+   * Whether signing in needs a second factor.
+   *
+   * @generated from field: bool second_factor = 11;
+   */
+  secondFactor: boolean;
 };
 
 /**
@@ -162,6 +209,13 @@ export type Session = Message<"atelier.users.v1.Session"> & {
    * @generated from field: bool current = 6;
    */
   current: boolean;
+
+  /**
+   * The address that the client last called from, cut to its network (/32 of IPv4, /64 of IPv6); may be empty.
+   *
+   * @generated from field: string address = 7;
+   */
+  address: string;
 };
 
 /**
@@ -253,6 +307,13 @@ export type LoginRequest = Message<"atelier.users.v1.LoginRequest"> & {
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * The six digits that the authenticator shows, or a recovery code; for accounts with a second factor. At most 32 bytes.
+   *
+   * @generated from field: string second_factor = 3;
+   */
+  secondFactor: string;
 };
 
 /**
@@ -405,14 +466,14 @@ export const GetMeResponseSchema: GenMessage<GetMeResponse> = /*@__PURE__*/
  */
 export type UpdateMeRequest = Message<"atelier.users.v1.UpdateMeRequest"> & {
   /**
-   * The new values. `display_name`: at most 100 characters.
+   * The new values. `display_name`: at most 100 characters; `bio`; `preferences`, which replace all earlier ones.
    *
    * @generated from field: atelier.users.v1.User user = 1;
    */
   user?: User | undefined;
 
   /**
-   * Which fields to change: `display_name`. At least one; others are INVALID_ARGUMENT.
+   * Which fields to change: `display_name`, `bio`, `preferences`. At least one; others are INVALID_ARGUMENT.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -831,7 +892,8 @@ export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
  */
 export const UsersService: GenService<{
   /**
-   * Makes an account and signs it in.
+   * Makes an account and signs it in. Called with the token of an anonymous session, it registers that account: its id
+   * stays, and so does everything it owns.
    *
    * INVALID_ARGUMENT for a malformed e-mail or a password out of bounds; ALREADY_EXISTS (`EMAIL_TAKEN`) when
    * the e-mail has an account.
@@ -846,7 +908,9 @@ export const UsersService: GenService<{
   /**
    * Signs in with e-mail and password.
    *
-   * UNAUTHENTICATED (`INVALID_CREDENTIALS`) for an unknown e-mail and for a wrong password alike.
+   * UNAUTHENTICATED (`INVALID_CREDENTIALS`) for an unknown e-mail and for a wrong password alike, and RESOURCE_EXHAUSTED
+   * (`TOO_MANY_ATTEMPTS`, with RetryInfo) after several of either, attempts under way included. An account with a second factor: UNAUTHENTICATED
+   * (`SECOND_FACTOR_REQUIRED`) when the password is right and no code was sent, (`WRONG_CODE`) when it does not match.
    *
    * @generated from rpc atelier.users.v1.UsersService.Login
    */
@@ -952,7 +1016,8 @@ export const UsersService: GenService<{
     output: typeof ListUsersResponseSchema;
   },
   /**
-   * Gives an account another role. Its access tokens carry the new role from their next refresh on.
+   * Gives an account another role. A higher one is in its access tokens from their next refresh on; a lower one ends
+   * its sessions at once, since what a token says would hold for minutes.
    *
    * NOT_FOUND for an unknown account; FAILED_PRECONDITION (`LAST_ADMIN`) when it would leave no admin.
    *
@@ -972,6 +1037,234 @@ export const UsersService: GenService<{
     methodKind: "unary";
     input: typeof GetKeySetRequestSchema;
     output: typeof GetKeySetResponseSchema;
+  },
+  /**
+   * Ends all sessions of the caller, or all but the one that calls.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.RevokeAllSessions
+   */
+  revokeAllSessions: {
+    methodKind: "unary";
+    input: typeof RevokeAllSessionsRequestSchema;
+    output: typeof RevokeAllSessionsResponseSchema;
+  },
+  /**
+   * Sends a mail with a token for ResetPassword to the account of an e-mail, when there is one. The answer and its
+   * time do not tell whether there is. A token holds for an hour, once; a newer one ends the older.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.RequestPasswordReset
+   */
+  requestPasswordReset: {
+    methodKind: "unary";
+    input: typeof RequestPasswordResetRequestSchema;
+    output: typeof RequestPasswordResetResponseSchema;
+  },
+  /**
+   * Sets another password with the token from a mail, verifies the e-mail by it, and ends all sessions.
+   *
+   * UNAUTHENTICATED (`MAIL_TOKEN_INVALID`) when the token is unknown, spent or expired.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ResetPassword
+   */
+  resetPassword: {
+    methodKind: "unary";
+    input: typeof ResetPasswordRequestSchema;
+    output: typeof ResetPasswordResponseSchema;
+  },
+  /**
+   * Sends a mail with a token for ConfirmEmail to the caller's e-mail. A token holds for a day, once.
+   *
+   * FAILED_PRECONDITION (`EMAIL_VERIFIED`) when it is verified already.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.RequestEmailVerification
+   */
+  requestEmailVerification: {
+    methodKind: "unary";
+    input: typeof RequestEmailVerificationRequestSchema;
+    output: typeof RequestEmailVerificationResponseSchema;
+  },
+  /**
+   * Sends a mail with a token for ConfirmEmail to a new e-mail, and one that tells of it to the present one. The e-mail
+   * changes when the token comes back. A token holds for a day, once.
+   *
+   * PERMISSION_DENIED (`WRONG_PASSWORD`) when the password does not match.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.RequestEmailChange
+   */
+  requestEmailChange: {
+    methodKind: "unary";
+    input: typeof RequestEmailChangeRequestSchema;
+    output: typeof RequestEmailChangeResponseSchema;
+  },
+  /**
+   * Verifies an e-mail, or changes it, with the token from a mail.
+   *
+   * UNAUTHENTICATED (`MAIL_TOKEN_INVALID`) when the token is unknown, spent or expired; ALREADY_EXISTS (`EMAIL_TAKEN`)
+   * when another account has the new e-mail by now.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ConfirmEmail
+   */
+  confirmEmail: {
+    methodKind: "unary";
+    input: typeof ConfirmEmailRequestSchema;
+    output: typeof ConfirmEmailResponseSchema;
+  },
+  /**
+   * Makes an API key. The key itself is in this answer alone.
+   *
+   * RESOURCE_EXHAUSTED (`TOO_MANY_API_KEYS`) when the account has 100 that work.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.CreateApiKey
+   */
+  createApiKey: {
+    methodKind: "unary";
+    input: typeof CreateApiKeyRequestSchema;
+    output: typeof CreateApiKeyResponseSchema;
+  },
+  /**
+   * Lists the caller's API keys that have not been revoked, the newest first; expired ones too.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ListApiKeys
+   */
+  listApiKeys: {
+    methodKind: "unary";
+    input: typeof ListApiKeysRequestSchema;
+    output: typeof ListApiKeysResponseSchema;
+  },
+  /**
+   * Ends one of the caller's API keys, and its tokens within a second. NOT_FOUND when there is none of that id.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.RevokeApiKey
+   */
+  revokeApiKey: {
+    methodKind: "unary";
+    input: typeof RevokeApiKeyRequestSchema;
+    output: typeof RevokeApiKeyResponseSchema;
+  },
+  /**
+   * Exchanges an API key for an access token; the edge does it for every key that it sees, and keeps the token until
+   * shortly before its end.
+   *
+   * UNAUTHENTICATED (`API_KEY_INVALID`) when the key is unknown, revoked or expired.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ExchangeApiKey
+   */
+  exchangeApiKey: {
+    methodKind: "unary";
+    input: typeof ExchangeApiKeyRequestSchema;
+    output: typeof ExchangeApiKeyResponseSchema;
+  },
+  /**
+   * Begins to use an authenticator as a second factor. Nothing changes until ConfirmTotp; a second call replaces what
+   * the first began.
+   *
+   * PERMISSION_DENIED (`WRONG_PASSWORD`); FAILED_PRECONDITION (`TOTP_ACTIVE`) when there is one already.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.EnrollTotp
+   */
+  enrollTotp: {
+    methodKind: "unary";
+    input: typeof EnrollTotpRequestSchema;
+    output: typeof EnrollTotpResponseSchema;
+  },
+  /**
+   * Ends the enrolment: from now on Login needs a code too. The account's other sessions are ended.
+   *
+   * FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_CODE`).
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ConfirmTotp
+   */
+  confirmTotp: {
+    methodKind: "unary";
+    input: typeof ConfirmTotpRequestSchema;
+    output: typeof ConfirmTotpResponseSchema;
+  },
+  /**
+   * Ends the second factor and its recovery codes.
+   *
+   * FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`, `WRONG_CODE`).
+   *
+   * @generated from rpc atelier.users.v1.UsersService.DisableTotp
+   */
+  disableTotp: {
+    methodKind: "unary";
+    input: typeof DisableTotpRequestSchema;
+    output: typeof DisableTotpResponseSchema;
+  },
+  /**
+   * Makes new recovery codes; the earlier ones stop working.
+   *
+   * FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`).
+   *
+   * @generated from rpc atelier.users.v1.UsersService.RenewRecoveryCodes
+   */
+  renewRecoveryCodes: {
+    methodKind: "unary";
+    input: typeof RenewRecoveryCodesRequestSchema;
+    output: typeof RenewRecoveryCodesResponseSchema;
+  },
+  /**
+   * Lists what admins did and what concerned security, the newest first.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ListAuditEvents
+   */
+  listAuditEvents: {
+    methodKind: "unary";
+    input: typeof ListAuditEventsRequestSchema;
+    output: typeof ListAuditEventsResponseSchema;
+  },
+  /**
+   * Tells every session that is revoked while its access tokens still live: first all of them, then each within a
+   * moment, and a heartbeat every five seconds. It ends with its deadline; ask again, and the snapshot tells what was
+   * missed.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.WatchRevocations
+   */
+  watchRevocations: {
+    methodKind: "server_streaming";
+    input: typeof WatchRevocationsRequestSchema;
+    output: typeof WatchRevocationsResponseSchema;
+  },
+  /**
+   * Lists the keys that are published, the newest first; for the owner of the machine.
+   *
+   * PERMISSION_DENIED (`OPERATOR_ONLY`) for every service but the operator.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ListSigningKeys
+   */
+  listSigningKeys: {
+    methodKind: "unary";
+    input: typeof ListSigningKeysRequestSchema;
+    output: typeof ListSigningKeysResponseSchema;
+  },
+  /**
+   * Adds the next signing key: it is published at once, signs from 90 seconds later, when everybody has fetched it, and the
+   * one that signed until then is published until its last token has expired.
+   *
+   * FAILED_PRECONDITION (`ROTATION_UNDER_WAY`) while an earlier one waits to sign; INVALID_ARGUMENT for a key that cannot
+   * be used.
+   *
+   * PERMISSION_DENIED (`OPERATOR_ONLY`) for every service but the operator.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.RotateSigningKey
+   */
+  rotateSigningKey: {
+    methodKind: "unary";
+    input: typeof RotateSigningKeyRequestSchema;
+    output: typeof RotateSigningKeyResponseSchema;
+  },
+  /**
+   * Gives the account of an e-mail another role, in the name of the owner of the machine. NOT_FOUND when there is none;
+   * FAILED_PRECONDITION (`LAST_ADMIN`).
+   *
+   * PERMISSION_DENIED (`OPERATOR_ONLY`) for every service but the operator.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.GrantRole
+   */
+  grantRole: {
+    methodKind: "unary";
+    input: typeof GrantRoleRequestSchema;
+    output: typeof GrantRoleResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_atelier_users_v1_users_service, 0);

@@ -1,0 +1,55 @@
+//! The token in a mail: made from the mail's id, so that no table and no queue has it; what it is good for is not known here.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+
+use crate::tokens::TokenHash;
+
+/// A token; never printed.
+pub(crate) struct MailToken(SecretString);
+
+impl MailToken {
+    /// The token of a mail: 256 bits that nobody can tell from random ones without the key. A mail that is sent again
+    /// has the same, so that whichever copy arrives is good.
+    pub(crate) fn of_mail(key: &hmac::Key, mail_id: &str) -> Self {
+        let tag = hmac::sign(key, mail_id.as_bytes());
+        Self(URL_SAFE_NO_PAD.encode(tag).into())
+    }
+
+    /// One that a caller presents.
+    pub(crate) fn presented(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// The token, for its mail.
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What is kept of it: its SHA-256.
+    pub(crate) fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.expose().as_bytes()).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_has_one_token_and_another_mail_or_key_another() {
+        let key = |byte| hmac::Key::new(hmac::HMAC_SHA256, &[byte; 32]);
+        let token = MailToken::of_mail(&key(1), "one");
+        assert_eq!(token.expose().len(), 43);
+        assert_eq!(token.hash(), MailToken::of_mail(&key(1), "one").hash());
+        assert_eq!(
+            token.hash(),
+            MailToken::presented(token.expose().to_owned()).hash()
+        );
+        assert_ne!(token.hash(), MailToken::of_mail(&key(1), "two").hash());
+        assert_ne!(token.hash(), MailToken::of_mail(&key(2), "one").hash());
+    }
+}
