@@ -14,6 +14,7 @@ mod running;
 mod split;
 mod story;
 mod terminal;
+mod tokens;
 mod told;
 mod upstream;
 mod web;
