@@ -11,6 +11,7 @@ mod doors;
 mod inventory;
 mod keys;
 mod links;
+mod memory;
 mod mesh;
 mod objects;
 mod operator;
@@ -23,10 +24,6 @@ mod signals;
 use args::{Args, ClientCommand, Command};
 use atelier_kit::telemetry::{self, Telemetry};
 
-/// glibc keeps the large blocks that hashing a password takes: after some logins it holds four times the memory.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long what is left of the process may take once its work is done.
 const LAST_MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -35,6 +32,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
+    memory::give_back();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return inventory::failure(&error.into()),
