@@ -8,7 +8,9 @@ use std::time::Duration;
 use atelier_edge::EdgeConfig;
 use atelier_kit::config::{ConfigError, Setting, Settings};
 use atelier_kit::secret::MeshSecret;
+use atelier_kit::service::StartError;
 use atelier_kit::telemetry::{self, TelemetryConfig};
+use atelier_kit::tls::MeshTls;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -210,6 +212,14 @@ impl Config {
         match &self.secret {
             Some(secret) => Ok(secret.clone()),
             None => MeshSecret::load_or_create(&self.data.join("secret")),
+        }
+    }
+
+    /// The certificates that a role listens with; none when its URL promises no TLS.
+    pub fn tls_of(&self, role: &str) -> Result<Option<MeshTls>, StartError> {
+        match self.addresses.get(role) {
+            Some(url) if url.scheme() == "https" => self.certs.of(role),
+            _ => Ok(None),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use atelier_kit::link::{PipeListener, Route, pipe};
+use atelier_kit::tls::MeshTls;
 
 use crate::config::Config;
 
@@ -26,4 +27,23 @@ pub fn routes(
             .or_insert_with(|| Route::Url(url.clone()));
     }
     (routes, listeners)
+}
+
+/// The routes as one role takes them: where there are certificates of the mesh, it shows its own.
+pub fn as_role(
+    routes: &BTreeMap<String, Route>,
+    certificates: Option<MeshTls>,
+) -> BTreeMap<String, Route> {
+    let mut routes = routes.clone();
+    let Some(tls) = certificates else {
+        return routes;
+    };
+    for route in routes.values_mut() {
+        if let Route::Url(url) = route
+            && url.scheme() == "https"
+        {
+            *route = Route::Mesh(url.clone(), tls.clone());
+        }
+    }
+    routes
 }

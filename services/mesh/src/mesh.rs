@@ -16,7 +16,6 @@ use atelier_kit::policy::Policies;
 use atelier_kit::secret::{MeshSecret, SecretError};
 use atelier_kit::serve::{Listener, Side, bind, serve};
 use atelier_kit::service::{Adapter, Ending, Foundation, StartError};
-use atelier_kit::tls::MeshTls;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,32 +46,13 @@ struct Ground {
 }
 
 impl Ground {
-    /// The certificates that a role listens with; none when its URL promises no TLS.
-    fn tls(&self, config: &Config, role: &str) -> Result<Option<MeshTls>, StartError> {
-        match config.addresses.get(role) {
-            Some(url) if url.scheme() == "https" => config.certs.of(role),
-            _ => Ok(None),
-        }
-    }
-
     /// The routes as one role takes them: where there are certificates of the mesh, it shows its own.
     fn routes_of(
         &self,
         config: &Config,
         role: &str,
     ) -> Result<BTreeMap<String, Route>, StartError> {
-        let mut routes = self.routes.clone();
-        let Some(tls) = config.certs.of(role)? else {
-            return Ok(routes);
-        };
-        for route in routes.values_mut() {
-            if let Route::Url(url) = route
-                && url.scheme() == "https"
-            {
-                *route = Route::Mesh(url.clone(), tls.clone());
-            }
-        }
-        Ok(routes)
+        Ok(links::as_role(&self.routes, config.certs.of(role)?))
     }
 }
 
@@ -218,7 +198,7 @@ impl Mesh {
                     .get(seat.role)
                     .and_then(Url::port_or_known_default);
                 let socket = listen(&config, port.unwrap_or(0), seat.role).await?;
-                let (listener, scheme) = match ground.tls(&config, seat.role)? {
+                let (listener, scheme) = match config.tls_of(seat.role)? {
                     Some(tls) => (Listener::Tls(socket, tls.server()), "https"),
                     None => (Listener::Tcp(socket), "http"),
                 };

@@ -40,28 +40,6 @@ stop_moto() {
     MOTO_PID=''
 }
 
-# A port that is free, and that no outgoing connection is given: one could otherwise take it while moto is away.
-free_port() {
-    "$PYTHON" - <<'PYTHON'
-import random, socket
-try:
-    first = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
-except OSError:
-    first = 32768
-for _ in range(200):
-    port = random.randint(10000, max(first - 1, 20000))
-    with socket.socket() as taken:
-        try:
-            taken.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-    print(port)
-    break
-else:
-    raise SystemExit("no port is free")
-PYTHON
-}
-
 # `start_moto [PORT]`: on this port, or on a free one; MOTO_URL is then its URL. It knows nothing of an earlier one's.
 start_moto() {
     local port=${1:-} began=$SECONDS

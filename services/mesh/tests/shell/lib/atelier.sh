@@ -57,6 +57,28 @@ json() { jq -es "$@" <<<"$RESULT" >/dev/null; }
 # `value FILTER`: what a filter of jq finds in RESULT, all values of it in one array; nothing for null.
 value() { jq -rs "$1 // empty" <<<"$RESULT" 2>/dev/null; }
 
+# A port that is free, and that no outgoing connection is given: one could otherwise take it between now and its use.
+free_port() {
+    "$PYTHON" - <<'PYTHON'
+import random, socket
+try:
+    first = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
+except OSError:
+    first = 32768
+for _ in range(200):
+    port = random.randint(10000, max(first - 1, 20000))
+    with socket.socket() as taken:
+        try:
+            taken.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break
+else:
+    raise SystemExit("no port is free")
+PYTHON
+}
+
 # Starts the server on ports of its own. HOST is then its HOST:PORT, URL its URL, ADMIN that of its admin port.
 start() {
     local log=$PLACE/server.log line='' began=$SECONDS

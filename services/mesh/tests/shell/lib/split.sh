@@ -5,9 +5,6 @@
 MESH_SECRET='one secret for every process of the mesh'
 SPLIT_PIDS=()
 
-# A port of loopback that nobody listens on.
-free_port() { "$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
 # `launch NAME COMMAND…`: starts a command whose output goes to $PLACE/NAME.log and waits until it says that it is ready. Its
 # process is in LAUNCHED, the line in READY.
 launch() {
