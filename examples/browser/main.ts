@@ -96,8 +96,13 @@ async function showConversation(): Promise<void> {
       const shown = addMessage(role === Role.USER, running ? "" : text);
       if (role === Role.USER) continue;
       shown.maker.textContent = `${provider} · ${model}`;
+      if (!running) {
+        shown.item.dataset.state = State[state].toLowerCase();
+        if (state === State.CANCELLED) shown.maker.textContent += " · stopped";
+        continue;
+      }
       // A page that was closed has stopped nothing.
-      if (running) showReply(shown, { generationId }).catch((error: unknown) => signal.aborted || complain(send, error));
+      showReply(shown, { generationId }).catch((error: unknown) => signal.aborted || complain(send, error));
     }
   } catch (error) {
     if (!signal.aborted) complain(send, error);

@@ -61,6 +61,9 @@ export async function replies(house: House): Promise<void> {
   });
   check("a long conversation scrolls in its place, at its end, and the page stays", tall <= 0 && (low ?? 99) < 80, { tall, low });
   check("stop: the next message may be sent", await page.getByRole("button", { name: "Send" }).isEnabled());
+  await page.reload();
+  const shown = await replyIn(page, "cancelled");
+  same("a reload shows the conversation, and how its last reply ended", shown, (await kept(house, page, tab)).text);
 }
 
 /** A stream that is let go, or a tab that is closed: the generation goes on, and another tab gets all of it. */
@@ -104,7 +107,9 @@ export async function abandoned(house: House): Promise<void> {
   check("a new conversation is begun beside a reply that is written", (await replyIn(page, "completed")).includes("7"));
   same("  and shows nothing of it", await page.locator(".message").count(), 2);
 
-  await page.getByRole("button", { name: "New conversation" }).click();
+  // As somebody else: the reply that was left ends in its own time, and would then be in the conversation that changed last.
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await register(page);
   await say(page, LONG);
   await begun(page);
   const second = await house.open();
