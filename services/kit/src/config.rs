@@ -103,9 +103,16 @@ impl Settings {
 
     /// An `http` or `https` URL, without a slash at its end.
     pub fn url(&self, setting: &Setting) -> Option<url::Url> {
+        self.url_or(setting, None)
+    }
+
+    /// The same, or a URL of one other scheme, which needs no host.
+    pub fn url_or(&self, setting: &Setting, other: Option<&str>) -> Option<url::Url> {
         let url: url::Url = self.parse(setting)?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            self.problem(setting, "must be an http:// or https:// URL");
+        let web = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+        if !web && other != Some(url.scheme()) {
+            let or = other.map_or(String::new(), |scheme| format!(", or {scheme}://"));
+            self.problem(setting, &format!("must be an http:// or https:// URL{or}"));
             return None;
         }
         Some(url)

@@ -28,15 +28,16 @@ pub struct Upstream {
 
 impl Upstream {
     /// Reads it from its three settings; `None` when there is no URL. An URL without models, or models without a URL,
-    /// is a problem of the settings.
+    /// is a problem of the settings. Of the schemes besides those of the web one is taken: `simulator`.
     pub fn read(
         settings: &Settings,
         url: &Setting,
         key: &Setting,
         models: &Setting,
+        simulator: &str,
     ) -> Option<Self> {
         let named = settings.list(models);
-        let Some(base) = settings.url(url) else {
+        let Some(base) = settings.url_or(url, Some(simulator)) else {
             if !named.is_empty() {
                 settings.problem(models, &format!("needs {}", url.name));
             }

@@ -2,13 +2,14 @@
 
 use atelier_kit::config::{Setting, Settings};
 use atelier_kit::outbound::Upstream;
+use atelier_simulator::Script;
 
 /// Where a real model is.
 pub const CHAT_URL: Setting = Setting::new(
     "ATELIER_CHAT_URL",
     "",
-    "The base URL of an OpenAI-compatible API for chat, as in `https://api.openai.com/v1`; without it the built-in \
-     offline model answers.",
+    "The base URL of an OpenAI-compatible API for chat, as in `https://api.openai.com/v1`, or `simulator://` for one \
+     that ships; without it the built-in offline model answers.",
 );
 /// Its key.
 pub const CHAT_API_KEY: Setting = Setting::new(
@@ -43,7 +44,18 @@ pub struct Config {
 impl Config {
     /// Reads the settings of this service.
     pub fn read(settings: &Settings) -> Self {
-        let upstream = Upstream::read(settings, &CHAT_URL, &CHAT_API_KEY, &CHAT_MODELS);
+        let upstream = Upstream::read(
+            settings,
+            &CHAT_URL,
+            &CHAT_API_KEY,
+            &CHAT_MODELS,
+            atelier_simulator::SCHEME,
+        );
+        if let Some(upstream) = &upstream
+            && let Err(error) = Script::check(&upstream.url)
+        {
+            settings.problem(&CHAT_URL, &error.to_string());
+        }
         let at_once = settings.number(&CHAT_AT_ONCE, 1..=100_000).unwrap_or(256);
         Self {
             upstream,

@@ -32,7 +32,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     )
     .await?;
     let store = Arc::new(store::SqliteConversationStore::new(database.clone()));
-    let models = Arc::new(model::models(&config)?);
+    let models = Arc::new(model::models(&config).await?);
     let generations = Generations::embedded(
         foundation,
         database.clone(),

@@ -20,6 +20,7 @@ mod revocations;
 mod roster;
 mod running;
 mod signals;
+mod simulator;
 
 use args::{Args, ClientCommand, Command};
 use atelier_kit::telemetry::{self, Telemetry};
@@ -73,6 +74,7 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
             let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
             ended
         }
+        Some(Command::Simulator(asked)) => simulator::run(asked).await,
         Some(Command::Client(command)) => client::run(command, &settings, &args).await,
     }
 }

@@ -2,13 +2,14 @@
 
 use atelier_kit::config::{Setting, Settings};
 use atelier_kit::outbound::Upstream;
+use atelier_simulator::Script;
 
 /// Where a real painter is.
 pub const IMAGE_URL: Setting = Setting::new(
     "ATELIER_IMAGE_URL",
     "",
-    "The base URL of an OpenAI-compatible API for pictures, as in `https://api.openai.com/v1`; without it the \
-     built-in offline painter paints.",
+    "The base URL of an OpenAI-compatible API for pictures, as in `https://api.openai.com/v1`, or `simulator://` for \
+     one that ships; without it the built-in offline painter paints.",
 );
 /// Its key.
 pub const IMAGE_API_KEY: Setting = Setting::new(
@@ -43,7 +44,18 @@ pub struct Config {
 impl Config {
     /// Reads the settings of this service.
     pub fn read(settings: &Settings) -> Self {
-        let upstream = Upstream::read(settings, &IMAGE_URL, &IMAGE_API_KEY, &IMAGE_MODELS);
+        let upstream = Upstream::read(
+            settings,
+            &IMAGE_URL,
+            &IMAGE_API_KEY,
+            &IMAGE_MODELS,
+            atelier_simulator::SCHEME,
+        );
+        if let Some(upstream) = &upstream
+            && let Err(error) = Script::check(&upstream.url)
+        {
+            settings.problem(&IMAGE_URL, &error.to_string());
+        }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let at_once = settings
             .number(&IMAGE_AT_ONCE, 1..=10_000)

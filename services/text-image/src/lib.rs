@@ -36,7 +36,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         .clone()
         .ok_or_else(|| StartError::other("text-image", "the role was given no object store"))?;
     let store = Arc::new(store::SqliteImageStore::new(database.clone()));
-    let painters = Arc::new(painter::studio(&config)?);
+    let painters = Arc::new(painter::studio(&config).await?);
     let generations = Generations::embedded(
         foundation,
         database.clone(),

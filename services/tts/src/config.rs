@@ -1,6 +1,7 @@
 //! The settings of this service.
 
 use atelier_kit::config::{Setting, Settings};
+use atelier_simulator::Script;
 use secrecy::SecretString;
 use url::Url;
 
@@ -10,8 +11,8 @@ use crate::voice::offline;
 pub const SPEECH_URL: Setting = Setting::new(
     "ATELIER_SPEECH_URL",
     "",
-    "The base URL of an OpenAI-compatible API for speech, as in `https://api.openai.com/v1`; the built-in offline \
-     voices speak beside it, and alone without it.",
+    "The base URL of an OpenAI-compatible API for speech, as in `https://api.openai.com/v1`, or `simulator://` for \
+     one that ships; the built-in offline voices speak beside it, and alone without it.",
 );
 /// Its key.
 pub const SPEECH_API_KEY: Setting = Setting::new(
@@ -77,7 +78,12 @@ impl Config {
         let voices = settings.list(&SPEECH_VOICES);
         let model = settings.text(&SPEECH_MODEL);
         check_voices(settings, &voices);
-        let url = settings.url(&SPEECH_URL);
+        let url = settings.url_or(&SPEECH_URL, Some(atelier_simulator::SCHEME));
+        if let Some(url) = &url
+            && let Err(error) = Script::check(url)
+        {
+            settings.problem(&SPEECH_URL, &error.to_string());
+        }
         if url.is_none() {
             for (setting, is_set) in [
                 (&SPEECH_MODEL, model.is_some()),

@@ -37,7 +37,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         .clone()
         .ok_or_else(|| StartError::other("tts", "the role was given no object store"))?;
     let store = Arc::new(store::SqliteConversionStore::new(database.clone()));
-    let voices = Arc::new(voice::voices(&config)?);
+    let voices = Arc::new(voice::voices(&config).await?);
     let generations = Generations::embedded(
         foundation,
         database.clone(),

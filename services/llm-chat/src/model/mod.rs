@@ -9,6 +9,7 @@ use std::sync::Arc;
 use atelier_generation::{Catalogue, Listed};
 use atelier_kit::service::StartError;
 use atelier_proto::generation::v1::{FinishReason, Usage};
+use atelier_simulator::Simulator;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -60,21 +61,31 @@ impl Listed for Entry {
 pub type Models = Catalogue<Entry>;
 
 /// The models of a configuration: the real ones first where there are any, the built-in one always.
-pub fn models(config: &Config) -> Result<Models, StartError> {
+pub async fn models(config: &Config) -> Result<Models, StartError> {
     let mut entries = Vec::new();
     if let Some(upstream) = &config.upstream {
+        let mut upstream = upstream.clone();
+        let simulator = Simulator::stand_in(&mut upstream.url)
+            .await
+            .map_err(|error| StartError::other("the chat simulator", error))?;
+        let provider = match simulator {
+            Some(_) => atelier_simulator::SCHEME,
+            None => openai::PROVIDER,
+        };
+        let host = upstream.url.host_str().unwrap_or_default();
+        let source = match simulator {
+            Some(_) => "the simulator".to_owned(),
+            None => format!("the OpenAI-compatible API at {host}"),
+        };
         let adapter = Arc::new(
-            openai::OpenAiChatModel::new(upstream)
+            openai::OpenAiChatModel::new(&upstream, simulator)
                 .map_err(|error| StartError::other("the chat provider's client", error))?,
         );
         for model in &upstream.models {
             entries.push(Entry {
                 id: model.clone(),
-                provider: openai::PROVIDER,
-                description: format!(
-                    "{model}, from the OpenAI-compatible API at {}",
-                    upstream.url.host_str().unwrap_or_default()
-                ),
+                provider,
+                description: format!("{model}, from {source}"),
                 adapter: adapter.clone(),
             });
         }

@@ -2,12 +2,14 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/chat/streaming>.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use atelier_generation::ProviderError;
 use atelier_kit::outbound::{self, Upstream};
 use atelier_proto::generation::v1::{FinishReason, Usage};
+use atelier_simulator::Simulator;
 use bytes::Bytes;
 use eventsource_stream::Eventsource as _;
 use futures_util::stream::BoxStream;
@@ -35,11 +37,13 @@ pub struct OpenAiChatModel {
     client: reqwest::Client,
     url: String,
     key: Option<SecretString>,
+    /// It ends with this.
+    _simulator: Option<Arc<Simulator>>,
 }
 
 impl OpenAiChatModel {
-    /// A client for this API.
-    pub fn new(upstream: &Upstream) -> Result<Self, reqwest::Error> {
+    /// A client for this API, which may be a simulator: it runs as long as the client is there.
+    pub fn new(upstream: &Upstream, simulator: Option<Simulator>) -> Result<Self, reqwest::Error> {
         outbound::crypto();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
@@ -50,6 +54,7 @@ impl OpenAiChatModel {
             client,
             url: outbound::endpoint(&upstream.url, "chat/completions", upstream.key.as_ref()),
             key: upstream.key.clone(),
+            _simulator: simulator.map(Arc::new),
         })
     }
 }

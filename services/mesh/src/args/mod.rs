@@ -2,6 +2,7 @@
 
 mod admin;
 mod client;
+mod simulator;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use url::Url;
 
 pub use admin::{Admin, AdminCommand, GivenRole, KeysCommand, Way};
 pub use client::{Chat, ClientCommand, Demo, Format, Image, Login, Say, Usage, Whoami};
+pub use simulator::Simulator;
 
 use crate::certs;
 use crate::client::settings as reach;
@@ -55,6 +57,8 @@ Examples:
   atelier image a red boat -o boat.png
   atelier say hello -o - | aplay
   atelier admin grant EMAIL   the first admin
+  atelier simulator 'chance=429:10'
+                              a provider that refuses every tenth call
 
 Exit codes: 0 all is well, 1 something failed, 64 a wrong setting or flag; of the commands that speak to a mesh also
 69 it cannot be reached, 75 try again later, 77 not signed in or not allowed, 130 after Ctrl-C.";
@@ -88,6 +92,8 @@ pub enum Command {
     Client(ClientCommand),
     /// What only the owner of the machine may do
     Admin(Admin),
+    /// A provider that fails when it is told to, for any program that speaks the OpenAI-compatible API
+    Simulator(Simulator),
 }
 
 impl Args {

@@ -11,6 +11,7 @@ mod policy;
 mod process;
 mod raw;
 mod running;
+mod simulator;
 mod split;
 mod story;
 mod terminal;

@@ -92,6 +92,23 @@ impl Launch {
         }
     }
 
+    /// Starts a command that goes on, and waits until it says that it is ready: where.
+    pub async fn start_command(self) -> (Running, String) {
+        let mut running = self.spawn();
+        let begun = Instant::now();
+        loop {
+            let log = running.log();
+            if let Some(url) = log.lines().find_map(|line| line.strip_prefix("ready: ")) {
+                return (running, url.to_owned());
+            }
+            if let Some(status) = running.child.try_wait().unwrap() {
+                panic!("it ended before it was ready: {status}");
+            }
+            assert!(begun.elapsed() < START, "it was not ready in time");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Starts it and waits for its end, for a command or a start that must fail.
     pub async fn run(self) -> Ended {
         self.run_within(COMMAND).await

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use atelier_generation::{Catalogue, Listed};
 use atelier_kit::service::StartError;
+use atelier_simulator::Simulator;
 
 use crate::config::Config;
 use crate::ports::Painter;
@@ -36,17 +37,25 @@ impl Listed for Entry {
 pub type Studio = Catalogue<Entry>;
 
 /// The painters of a configuration: the real ones first where there are any, the built-in one always.
-pub fn studio(config: &Config) -> Result<Studio, StartError> {
+pub async fn studio(config: &Config) -> Result<Studio, StartError> {
     let mut entries = Vec::new();
     if let Some(upstream) = &config.upstream {
+        let mut upstream = upstream.clone();
+        let simulator = Simulator::stand_in(&mut upstream.url)
+            .await
+            .map_err(|error| StartError::other("the image simulator", error))?;
+        let provider = match simulator {
+            Some(_) => atelier_simulator::SCHEME,
+            None => openai::PROVIDER,
+        };
         let adapter = Arc::new(
-            openai::OpenAiPainter::new(upstream)
+            openai::OpenAiPainter::new(&upstream, simulator)
                 .map_err(|error| StartError::other("the image provider's client", error))?,
         );
         for model in &upstream.models {
             entries.push(Entry {
                 id: model.clone(),
-                provider: openai::PROVIDER,
+                provider,
                 adapter: adapter.clone(),
             });
         }

@@ -2,10 +2,12 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/images/create>.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use atelier_generation::ProviderError;
 use atelier_kit::outbound::{self, Upstream};
+use atelier_simulator::Simulator;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -37,11 +39,13 @@ pub struct OpenAiPainter {
     client: reqwest::Client,
     base: Url,
     key: Option<SecretString>,
+    /// It ends with this.
+    _simulator: Option<Arc<Simulator>>,
 }
 
 impl OpenAiPainter {
-    /// A client for this API.
-    pub fn new(upstream: &Upstream) -> Result<Self, reqwest::Error> {
+    /// A client for this API, which may be a simulator: it runs as long as the client is there.
+    pub fn new(upstream: &Upstream, simulator: Option<Simulator>) -> Result<Self, reqwest::Error> {
         outbound::crypto();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
@@ -53,6 +57,7 @@ impl OpenAiPainter {
             client,
             base: upstream.url.clone(),
             key: upstream.key.clone(),
+            _simulator: simulator.map(Arc::new),
         })
     }
 }

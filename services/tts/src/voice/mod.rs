@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use atelier_generation::{Catalogue, Listed, ProviderError};
 use atelier_kit::service::StartError;
+use atelier_simulator::Simulator;
 use bytes::BytesMut;
 
 use crate::audio::AudioFormat;
@@ -72,12 +73,20 @@ impl Listed for Entry {
 pub type Voices = Catalogue<Entry>;
 
 /// The voices of a configuration: the real ones first where there are any, the built-in ones always.
-pub fn voices(config: &Config) -> Result<Voices, StartError> {
+pub async fn voices(config: &Config) -> Result<Voices, StartError> {
     const FORMATS: &[AudioFormat] = &[AudioFormat::Wav, AudioFormat::Flac];
     let mut entries = Vec::new();
     if let Some(upstream) = &config.upstream {
+        let mut upstream = upstream.clone();
+        let simulator = Simulator::stand_in(&mut upstream.url)
+            .await
+            .map_err(|error| StartError::other("the speech simulator", error))?;
+        let (provider, formats): (_, &[AudioFormat]) = match simulator {
+            Some(_) => (atelier_simulator::SCHEME, &[AudioFormat::Wav]),
+            None => (openai::PROVIDER, FORMATS),
+        };
         let adapter = Arc::new(
-            openai::OpenAiVoice::new(upstream)
+            openai::OpenAiVoice::new(&upstream, simulator)
                 .map_err(|error| StartError::other("the speech provider's client", error))?,
         );
         for voice in &upstream.voices {
@@ -85,10 +94,10 @@ pub fn voices(config: &Config) -> Result<Voices, StartError> {
                 id: voice.clone(),
                 title: voice.clone(),
                 language: "mul".to_owned(),
-                provider: openai::PROVIDER,
+                provider,
                 model: upstream.model.clone(),
                 sample_rate: 0,
-                formats: FORMATS,
+                formats,
                 has_pitch: false,
                 adapter: adapter.clone(),
             });

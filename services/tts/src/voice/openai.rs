@@ -2,10 +2,12 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/audio/createSpeech>.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use atelier_generation::ProviderError;
 use atelier_kit::outbound;
+use atelier_simulator::Simulator;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -36,11 +38,13 @@ pub struct OpenAiVoice {
     url: String,
     key: Option<SecretString>,
     model: String,
+    /// It ends with this.
+    _simulator: Option<Arc<Simulator>>,
 }
 
 impl OpenAiVoice {
-    /// A client for this API.
-    pub fn new(upstream: &Upstream) -> Result<Self, reqwest::Error> {
+    /// A client for this API, which may be a simulator: it runs as long as the client is there.
+    pub fn new(upstream: &Upstream, simulator: Option<Simulator>) -> Result<Self, reqwest::Error> {
         outbound::crypto();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
@@ -53,6 +57,7 @@ impl OpenAiVoice {
             url: outbound::endpoint(&upstream.url, "audio/speech", upstream.key.as_ref()),
             key: upstream.key.clone(),
             model: upstream.model.clone(),
+            _simulator: simulator.map(Arc::new),
         })
     }
 
