@@ -4,6 +4,6 @@ mod machine;
 mod numbers;
 mod page;
 
-pub use machine::{Watch, of_process};
+pub use machine::{Watch, of_process, own_seconds, thread_seconds};
 pub use numbers::{Spread, median, percentile};
 pub use page::{Output, Page, Table, micros, millis, times};

@@ -95,8 +95,16 @@ fn busy_seconds() -> Option<f64> {
     Some((user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND)
 }
 
+/// What the calling thread has worked so far, in seconds: what it waited for a core is not in it. `None` where the system
+/// does not tell.
+pub fn thread_seconds() -> Option<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanos: u64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(nanos as f64 / 1e9)
+}
+
 /// What this process and its children that have ended have worked, in seconds.
-fn own_seconds() -> Option<f64> {
+pub fn own_seconds() -> Option<f64> {
     let text = fs::read_to_string("/proc/self/stat").ok()?;
     // The name, in parentheses, may hold spaces; what follows it does not.
     let (_, fields) = text.rsplit_once(')')?;

@@ -7,7 +7,9 @@ mod r#gen {
     include!("gen/mod.rs");
 }
 
-pub use r#gen::atelier::{analytics, generation, llm_chat, policy, text_image, tts, users};
+pub use r#gen::atelier::{
+    analytics, generation, llm_chat, policy, privacy, text_image, tts, users,
+};
 
 /// The whole contract as an encoded `FileDescriptorSet`, imports and policy options included: what reflection
 /// serves and what the mesh reads its policies from.

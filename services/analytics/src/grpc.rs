@@ -8,11 +8,13 @@ use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::identity::Caller;
 use atelier_kit::moment;
 use atelier_kit::page::Pages;
+use atelier_privacy::Keepsakes;
 use atelier_proto::analytics::v1 as wire;
 use atelier_proto::analytics::v1::analytics_service_server::AnalyticsService;
 use atelier_proto::generation::v1::Usage;
 use tonic::{Request, Response, Status};
 
+use crate::keepsakes::UsageOfAccounts;
 use crate::ports::UsageStore;
 use crate::summary::{Division, SummaryQuery, SummaryRow, Width, Window, WindowError, summarize};
 use crate::usage::{Cursor, Event, Figures, MAX_FIGURE, Outcome, record, scope};
@@ -24,17 +26,49 @@ const MAX_EVENTS: usize = 500;
 pub struct AnalyticsGrpc {
     store: Arc<dyn UsageStore>,
     pages: Pages,
+    keepsakes: Arc<dyn Keepsakes>,
 }
 
 impl AnalyticsGrpc {
     /// Over this store; `pages` signs the tokens of listings.
     pub fn new(store: Arc<dyn UsageStore>, pages: Pages) -> Self {
-        Self { store, pages }
+        Self {
+            keepsakes: Arc::new(UsageOfAccounts {
+                store: store.clone(),
+            }),
+            store,
+            pages,
+        }
     }
 }
 
 #[tonic::async_trait]
 impl AnalyticsService for AnalyticsGrpc {
+    type ExportPersonalDataStream = atelier_privacy::Pieces<wire::ExportPersonalDataResponse>;
+
+    async fn export_personal_data(
+        &self,
+        request: Request<wire::ExportPersonalDataRequest>,
+    ) -> Result<Response<Self::ExportPersonalDataStream>, Status> {
+        let account = request.into_inner().user_id;
+        let keepsakes = self.keepsakes.clone();
+        atelier_privacy::export(keepsakes, crate::ROLE, &account, |piece| {
+            wire::ExportPersonalDataResponse { piece }
+        })
+        .map(Response::new)
+    }
+
+    async fn erase_personal_data(
+        &self,
+        request: Request<wire::ErasePersonalDataRequest>,
+    ) -> Result<Response<wire::ErasePersonalDataResponse>, Status> {
+        let account = request.into_inner().user_id;
+        let receipt = atelier_privacy::erase(&*self.keepsakes, crate::ROLE, &account).await?;
+        Ok(Response::new(wire::ErasePersonalDataResponse {
+            receipt: Some(receipt),
+        }))
+    }
+
     async fn record_events(
         &self,
         request: Request<wire::RecordEventsRequest>,

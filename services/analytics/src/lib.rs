@@ -4,6 +4,7 @@
 mod config;
 mod error;
 mod grpc;
+mod keepsakes;
 mod ports;
 mod store;
 mod summary;
@@ -20,6 +21,9 @@ pub use config::{Config, SETTINGS};
 
 use grpc::AnalyticsGrpc;
 use store::SqliteUsageStore;
+
+/// The service's role.
+const ROLE: &str = "analytics";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 

@@ -23,6 +23,9 @@ pub trait UsageStore: Send + Sync + 'static {
         limit: i64,
     ) -> Result<Vec<Event>, Error>;
 
+    /// How many events there are of an account.
+    async fn count(&self, user_id: &str) -> Result<u64, Error>;
+
     /// At most `limit` rows of a summary, ordered by bucket, service, model and account upwards.
     async fn summarize(&self, query: &SummaryQuery, limit: i64) -> Result<Vec<SummaryRow>, Error>;
 }

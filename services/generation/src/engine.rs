@@ -270,6 +270,10 @@ impl Generations {
         &self.inner.parts.record
     }
 
+    pub(crate) fn outbox(&self) -> &Arc<dyn Outbox> {
+        &self.inner.parts.outbox
+    }
+
     pub(crate) fn journal(&self) -> &Arc<dyn Journal> {
         &self.inner.parts.journal
     }

@@ -1,5 +1,7 @@
 //! What can go wrong around a generation; a failure of the generation itself is an event and no error.
 
+use std::time::Duration;
+
 use atelier_kit::fault::{Fault, Kind};
 
 /// An error of the engine or of one of its ports.
@@ -14,6 +16,12 @@ pub enum Error {
     /// Another owner has the lease, or the generation has ended.
     #[error("the lease is lost")]
     LeaseLost,
+    /// The account has left.
+    #[error("the account was erased")]
+    Departed,
+    /// Generations of an account that leaves have not ended yet, or are not counted.
+    #[error("generations of the account are still ending")]
+    StillEnding(Duration),
     /// The service's own rules refused to start it.
     #[error("refused: {0}")]
     Refused(Fault),
@@ -43,6 +51,17 @@ impl From<Error> for Fault {
                 "OWNER_CHANGED",
                 "another replica has taken this generation over",
             ),
+            Error::Departed => Fault::new(
+                Kind::NotFound,
+                "ACCOUNT_ERASED",
+                "the account was deleted, and what it had is erased",
+            ),
+            Error::StillEnding(wait) => Fault::new(
+                Kind::Unavailable,
+                "STILL_ENDING",
+                "what the account began is still ending; ask again",
+            )
+            .retry_after(wait),
             Error::Refused(fault) => fault,
             Error::Store(source) => Fault::internal(source.as_ref()),
         }

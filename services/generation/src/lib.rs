@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod events;
 mod fold;
+mod leaving;
 mod owner;
 mod ports;
 mod provider_error;

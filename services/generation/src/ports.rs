@@ -150,6 +150,17 @@ pub trait Record: Send + Sync + 'static {
     async fn claim(&self, seen: &Lease, heartbeat: i64) -> Result<Option<GenerationRecord>, Error>;
     /// Forgets one that has ended. Returns whether there was one.
     async fn forget(&self, id: &str) -> Result<bool, Error>;
+    /// An owner leaves: from now on [`Record::insert`] refuses this one with [`Error::Departed`], for good.
+    async fn depart(&self, owner: &str) -> Result<(), Error>;
+    /// Those of an owner after an id, in the order of their ids.
+    async fn of(
+        &self,
+        owner: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<GenerationRecord>, Error>;
+    /// Those of an owner that have not ended.
+    async fn open_of(&self, owner: &str, limit: u32) -> Result<Vec<String>, Error>;
 }
 
 /// Usage events that wait to be counted; they are written by [`Record::finish`].
@@ -157,6 +168,8 @@ pub trait Record: Send + Sync + 'static {
 pub trait Outbox: Send + Sync + 'static {
     /// The oldest that wait.
     async fn pending(&self, limit: u32) -> Result<Vec<UsageEvent>, Error>;
+    /// How many of an owner wait.
+    async fn waiting(&self, owner: &str) -> Result<u64, Error>;
     /// They were counted, and wait no longer.
     async fn acknowledge(&self, ids: &[String]) -> Result<(), Error>;
 }

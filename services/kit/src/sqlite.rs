@@ -65,6 +65,8 @@ impl Database {
             // FULL, because accounts, money and jobs are here: a commit that was told is on the disk.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
+            // What is deleted is overwritten, and not only unlinked: somebody who leaves leaves nothing in free pages.
+            .pragma("secure_delete", "ON")
             .foreign_keys(true);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -97,6 +99,15 @@ impl Database {
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         // A deferred transaction that reads first fails at once with SQLITE_BUSY when another has written since.
         self.write.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Writes what was written so far back into the file and empties the log beside it, so that what was erased stands
+    /// in neither. Readers that are under way may keep it from that; then the next writers do it bit by bit.
+    pub async fn write_back(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_all(&self.write)
+            .await
+            .map(drop)
     }
 
     /// Writes all pages back and closes the file.

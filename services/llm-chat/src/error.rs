@@ -14,6 +14,9 @@ pub enum Error {
     /// Another reply in the conversation is being made.
     #[error("another reply in this conversation is being made")]
     ReplyInProgress,
+    /// The account has left.
+    #[error(transparent)]
+    Departed(atelier_generation::Error),
     /// The store failed.
     #[error("the conversation store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -23,7 +26,7 @@ impl Error {
     /// The kind of error.
     pub fn kind(&self) -> Kind {
         match self {
-            Error::NoConversation => Kind::NotFound,
+            Error::NoConversation | Error::Departed(_) => Kind::NotFound,
             Error::RequestIdReused | Error::ReplyInProgress => Kind::Precondition,
             Error::Store(_) => Kind::Internal,
         }
@@ -31,7 +34,7 @@ impl Error {
 
     fn reason(&self) -> &'static str {
         match self {
-            Error::NoConversation => "NOT_FOUND",
+            Error::NoConversation | Error::Departed(_) => "NOT_FOUND",
             Error::RequestIdReused => "REQUEST_ID_REUSED",
             Error::ReplyInProgress => "REPLY_IN_PROGRESS",
             Error::Store(_) => "INTERNAL",
@@ -43,6 +46,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
             Error::Store(source) => Fault::internal(source.as_ref()),
+            Error::Departed(source) => source.into(),
             other => Fault::new(other.kind(), other.reason(), other.to_string()),
         }
     }

@@ -9,6 +9,7 @@ use atelier_kit::check::Check;
 use atelier_kit::fault::{Fault, Violation};
 use atelier_kit::moment;
 use atelier_kit::page::Pages;
+use atelier_privacy::Keepsakes;
 use atelier_proto::llm_chat::v1 as wire;
 use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatService;
 use prost::Message as _;
@@ -29,6 +30,7 @@ pub struct Rpcs {
     pub(crate) models: Arc<Models>,
     pub(crate) generations: Generations,
     pub(crate) pages: Pages,
+    pub(crate) keepsakes: Arc<dyn Keepsakes>,
 }
 
 impl Rpcs {
@@ -106,6 +108,31 @@ fn request_id(id: String) -> Option<String> {
 
 #[tonic::async_trait]
 impl LlmChatService for Rpcs {
+    type ExportPersonalDataStream = atelier_privacy::Pieces<wire::ExportPersonalDataResponse>;
+
+    async fn export_personal_data(
+        &self,
+        request: Request<wire::ExportPersonalDataRequest>,
+    ) -> Result<Response<Self::ExportPersonalDataStream>, Status> {
+        let account = request.into_inner().user_id;
+        let keepsakes = self.keepsakes.clone();
+        atelier_privacy::export(keepsakes, crate::ROLE, &account, |piece| {
+            wire::ExportPersonalDataResponse { piece }
+        })
+        .map(Response::new)
+    }
+
+    async fn erase_personal_data(
+        &self,
+        request: Request<wire::ErasePersonalDataRequest>,
+    ) -> Result<Response<wire::ErasePersonalDataResponse>, Status> {
+        let account = request.into_inner().user_id;
+        let receipt = atelier_privacy::erase(&*self.keepsakes, crate::ROLE, &account).await?;
+        Ok(Response::new(wire::ErasePersonalDataResponse {
+            receipt: Some(receipt),
+        }))
+    }
+
     type SendMessageStream = Answers<wire::SendMessageResponse>;
     type CompleteStream = Answers<wire::CompleteResponse>;
     type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;

@@ -4,6 +4,7 @@ mod config;
 mod conversation;
 mod error;
 mod grpc;
+mod keepsakes;
 pub mod model;
 mod ports;
 mod provider;
@@ -19,6 +20,9 @@ use atelier_kit::sqlite::Database;
 use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatServiceServer;
 
 pub use config::{Config, SETTINGS};
+
+/// The service's role.
+const ROLE: &str = "llm-chat";
 
 /// The service's migrations.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -41,11 +45,16 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         config.at_once,
     );
     let models_line = models.describe();
+    let keepsakes = keepsakes::Conversations {
+        store: store.clone(),
+        generations: generations.clone(),
+    };
     let rpcs = grpc::Rpcs {
         store,
         models,
         generations: generations.clone(),
         pages: foundation.pages.clone(),
+        keepsakes: Arc::new(keepsakes),
     };
     let server = LlmChatServiceServer::new(rpcs);
     Ok(Service::new(tonic::service::Routes::new(server))

@@ -23,6 +23,9 @@ pub trait ConversationStore: Send + Sync + 'static {
         before: Option<(Micros, String)>,
         limit: i64,
     ) -> Result<Vec<Conversation>, Error>;
+    /// Those of this owner after an id, in the order of their ids, which stays whatever is said meanwhile.
+    async fn by_id(&self, owner: &str, after: &str, limit: i64)
+    -> Result<Vec<Conversation>, Error>;
     /// Gives one of this owner a title.
     async fn rename(&self, owner: &str, id: &str, title: &str) -> Result<Conversation, Error>;
     /// Deletes one of this owner with all that its generations keep. `Some` names a reply that is still being made,
@@ -41,6 +44,14 @@ pub trait ConversationStore: Send + Sync + 'static {
         reply_id: &str,
         limit: i64,
     ) -> Result<(Conversation, Vec<Message>), Error>;
+
+    /// Erases at most so many messages of an owner, none of which is being made, with what their generations keep. Returns
+    /// the generation of each, where it has one; an empty answer is the end of them.
+    async fn erase_messages(&self, owner: &str, limit: i64) -> Result<Vec<Option<String>>, Error>;
+    /// Erases at most so many conversations of an owner, whose messages are gone; returns how many.
+    async fn erase_conversations(&self, owner: &str, limit: i64) -> Result<u64, Error>;
+    /// Takes what was erased out of the files as well.
+    async fn write_back(&self) -> Result<(), Error>;
 }
 
 /// A language model.

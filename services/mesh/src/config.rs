@@ -114,6 +114,8 @@ pub struct Config {
     pub lame_duck: Duration,
     /// How many calls one service has under way at once.
     pub max_calls: usize,
+    /// How long a new signing key is published before it signs.
+    pub key_lead: Duration,
 }
 
 /// All settings there are, in the order of `.env.example`.
@@ -187,6 +189,7 @@ impl Config {
                 .number(&MAX_CALLS, 1..=1_000_000)
                 .and_then(|calls| usize::try_from(calls).ok())
                 .unwrap_or(4096),
+            key_lead: atelier_users::key_lead(settings),
         };
         config.certificates_are_named(settings);
         settings.finish(&declared())?;

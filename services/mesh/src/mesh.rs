@@ -167,7 +167,8 @@ impl Mesh {
                     .with_adapter("objects", shelf.describe)
                     .with_plain(shelf.door);
             }
-            let access = verifier.get_or_insert_with(|| AccessVerifier::new(Arc::new(keys)));
+            let access = verifier
+                .get_or_insert_with(|| AccessVerifier::with_lead(Arc::new(keys), config.key_lead));
             let verifier = Verifier::new(
                 // The users role asks its own sessions, which know at once.
                 match seat.role {

@@ -10,6 +10,7 @@ use atelier_kit::fault::Fault;
 use atelier_kit::moment::{self, Micros};
 use atelier_kit::objects::{BlobStore, ObjectKey};
 use atelier_kit::page::Pages;
+use atelier_privacy::Keepsakes;
 use atelier_proto::text_image::v1 as wire;
 use atelier_proto::text_image::v1::text_image_service_server::TextImageService;
 use prost::Message as _;
@@ -34,6 +35,7 @@ pub struct Rpcs {
     pub(crate) objects: Arc<dyn BlobStore>,
     pub(crate) generations: Generations,
     pub(crate) pages: Pages,
+    pub(crate) keepsakes: Arc<dyn Keepsakes>,
 }
 
 impl Rpcs {
@@ -112,6 +114,31 @@ fn seed_of(id: &str) -> i64 {
 
 #[tonic::async_trait]
 impl TextImageService for Rpcs {
+    type ExportPersonalDataStream = atelier_privacy::Pieces<wire::ExportPersonalDataResponse>;
+
+    async fn export_personal_data(
+        &self,
+        request: Request<wire::ExportPersonalDataRequest>,
+    ) -> Result<Response<Self::ExportPersonalDataStream>, Status> {
+        let account = request.into_inner().user_id;
+        let keepsakes = self.keepsakes.clone();
+        atelier_privacy::export(keepsakes, crate::ROLE, &account, |piece| {
+            wire::ExportPersonalDataResponse { piece }
+        })
+        .map(Response::new)
+    }
+
+    async fn erase_personal_data(
+        &self,
+        request: Request<wire::ErasePersonalDataRequest>,
+    ) -> Result<Response<wire::ErasePersonalDataResponse>, Status> {
+        let account = request.into_inner().user_id;
+        let receipt = atelier_privacy::erase(&*self.keepsakes, crate::ROLE, &account).await?;
+        Ok(Response::new(wire::ErasePersonalDataResponse {
+            receipt: Some(receipt),
+        }))
+    }
+
     type GenerateImageStream = Answers<wire::GenerateImageResponse>;
     type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use atelier_kit::fault::chain;
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobError, BlobStore};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
@@ -21,12 +22,18 @@ const AT_ONCE: i64 = 100;
 pub struct Keeper {
     store: Arc<dyn ImageStore>,
     objects: Arc<dyn BlobStore>,
+    /// Held while a history is written: one that was read before its owner left must not be written after.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Keeper {
     /// Of the pictures in this store and the objects in that one.
     pub fn new(store: Arc<dyn ImageStore>, objects: Arc<dyn BlobStore>) -> Self {
-        Self { store, objects }
+        Self {
+            store,
+            objects,
+            writing: Arc::default(),
+        }
     }
 
     /// A round every second, until `stop`.
@@ -44,7 +51,7 @@ impl Keeper {
         }
     }
 
-    async fn round(&self) -> Result<(), Error> {
+    pub(crate) async fn round(&self) -> Result<(), Error> {
         for stale in self.store.stale_histories(AT_ONCE).await? {
             pass_over(self.write_history(&stale).await)?;
         }
@@ -55,6 +62,7 @@ impl Keeper {
     }
 
     async fn write_history(&self, stale: &StaleHistory) -> Result<(), Error> {
+        let _writing = self.writing.lock().await;
         let key = layout::history(&stale.user_id, stale.day)?;
         let images = self.store.history(&stale.user_id, stale.day).await?;
         if images.is_empty() {
@@ -64,20 +72,40 @@ impl Keeper {
             self.objects
                 .put(&key, lines.into(), "application/x-ndjson")
                 .await?;
+            // Another process on the same tables may have erased the owner meanwhile.
+            if self.store.has_departed(&stale.user_id).await? {
+                self.objects.delete(&key).await?;
+            }
         }
         self.store.history_written(stale).await
     }
 
     async fn clear(&self, prefix: &str) -> Result<(), Error> {
+        self.delete(prefix).await?;
+        self.store.cleared(prefix).await
+    }
+
+    /// Deletes all objects that begin with this, and returns how many there were.
+    pub async fn delete(&self, prefix: &str) -> Result<u64, Error> {
+        let mut deleted = 0;
         loop {
             let keys = self.objects.list(prefix, None).await?;
             for key in &keys {
                 self.objects.delete(key).await?;
             }
             if keys.is_empty() {
-                return self.store.cleared(prefix).await;
+                return Ok(deleted);
             }
+            deleted += keys.len() as u64;
         }
+    }
+
+    /// Deletes all histories of a user whose pictures are erased, and returns how many there were.
+    pub async fn erase_histories(&self, user_id: &str) -> Result<u64, Error> {
+        let _writing = self.writing.lock().await;
+        let deleted = self.delete(&layout::histories(user_id)).await?;
+        self.store.forget_histories(user_id).await?;
+        Ok(deleted)
     }
 }
 

@@ -63,6 +63,11 @@ pub fn history(user_id: &str, day: i64) -> Result<ObjectKey, BlobError> {
     ObjectKey::new(format!("users/{user_id}/image/history/{}.jsonl", date(day)))
 }
 
+/// Every history of a user begins with this.
+pub fn histories(user_id: &str) -> String {
+    format!("users/{user_id}/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

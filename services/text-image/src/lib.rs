@@ -5,6 +5,7 @@ mod error;
 mod grpc;
 mod image;
 mod keeper;
+mod keepsakes;
 mod layout;
 pub mod painter;
 mod ports;
@@ -20,6 +21,9 @@ use atelier_proto::text_image::v1::text_image_service_server::TextImageServiceSe
 
 pub use config::{Config, SETTINGS};
 
+/// The service's role.
+const ROLE: &str = "text-image";
+
 /// The service's migrations.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -34,20 +38,26 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     let objects = foundation
         .objects
         .clone()
-        .ok_or_else(|| StartError::other("text-image", "the role was given no object store"))?;
+        .ok_or_else(|| StartError::other(ROLE, "the role was given no object store"))?;
     let store = Arc::new(store::SqliteImageStore::new(database.clone()));
     let painters = Arc::new(painter::studio(&config).await?);
     let generations = Generations::embedded(
         foundation,
         database.clone(),
-        store::ImageRows,
+        store::ImageRows::new(store::SETTLING),
         provider::PictureProvider::new(painters.clone(), objects.clone()),
         config.at_once,
     );
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
         .tasks
-        .spawn(keeper.rounds(foundation.stop.clone()));
+        .spawn(keeper.clone().rounds(foundation.stop.clone()));
+    let keepsakes = keepsakes::Pictures {
+        store: store.clone(),
+        objects: objects.clone(),
+        keeper,
+        generations: generations.clone(),
+    };
     let painters_line = painters.describe();
     let rpcs = grpc::Rpcs {
         store,
@@ -55,6 +65,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         objects,
         generations: generations.clone(),
         pages: foundation.pages.clone(),
+        keepsakes: Arc::new(keepsakes),
     };
     Ok(
         Service::new(tonic::service::Routes::new(TextImageServiceServer::new(

@@ -35,6 +35,19 @@ pub trait ImageStore: Send + Sync + 'static {
     async fn leftovers(&self, due: Micros, limit: i64) -> Result<Vec<String>, Error>;
     /// The objects are gone.
     async fn cleared(&self, prefix: &str) -> Result<(), Error>;
+
+    /// Whether an account has left, so that nothing of it is to be made any more.
+    async fn has_departed(&self, user_id: &str) -> Result<bool, Error>;
+    /// Until when objects of an owner may still arrive that nobody waits for; `None` when all have.
+    async fn unsettled(&self, user_id: &str, now: Micros) -> Result<Option<Micros>, Error>;
+    /// Beginnings of keys whose objects belong to no picture of an owner any more, due or not.
+    async fn leftovers_of(&self, user_id: &str, limit: i64) -> Result<Vec<String>, Error>;
+    /// Erases pictures, which have ended and whose objects are gone, with all that their generations keep.
+    async fn erase(&self, ids: &[String]) -> Result<(), Error>;
+    /// Forgets that histories of an owner are behind.
+    async fn forget_histories(&self, user_id: &str) -> Result<(), Error>;
+    /// Takes what was erased out of the files as well.
+    async fn write_back(&self) -> Result<(), Error>;
 }
 
 /// A day of a user's history whose file is behind the table.

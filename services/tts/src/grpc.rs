@@ -9,6 +9,7 @@ use atelier_kit::check::Check;
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobStore, ObjectKey};
 use atelier_kit::page::Pages;
+use atelier_privacy::Keepsakes;
 use atelier_proto::tts::v1 as wire;
 use atelier_proto::tts::v1::tts_service_server::TtsService;
 use prost::Message as _;
@@ -33,6 +34,7 @@ pub struct Rpcs {
     pub(crate) objects: Arc<dyn BlobStore>,
     pub(crate) generations: Generations,
     pub(crate) pages: Pages,
+    pub(crate) keepsakes: Arc<dyn Keepsakes>,
 }
 
 impl Rpcs {
@@ -159,6 +161,31 @@ fn format_told(format: AudioFormat) -> wire::AudioFormat {
 
 #[tonic::async_trait]
 impl TtsService for Rpcs {
+    type ExportPersonalDataStream = atelier_privacy::Pieces<wire::ExportPersonalDataResponse>;
+
+    async fn export_personal_data(
+        &self,
+        request: Request<wire::ExportPersonalDataRequest>,
+    ) -> Result<Response<Self::ExportPersonalDataStream>, Status> {
+        let account = request.into_inner().user_id;
+        let keepsakes = self.keepsakes.clone();
+        atelier_privacy::export(keepsakes, crate::ROLE, &account, |piece| {
+            wire::ExportPersonalDataResponse { piece }
+        })
+        .map(Response::new)
+    }
+
+    async fn erase_personal_data(
+        &self,
+        request: Request<wire::ErasePersonalDataRequest>,
+    ) -> Result<Response<wire::ErasePersonalDataResponse>, Status> {
+        let account = request.into_inner().user_id;
+        let receipt = atelier_privacy::erase(&*self.keepsakes, crate::ROLE, &account).await?;
+        Ok(Response::new(wire::ErasePersonalDataResponse {
+            receipt: Some(receipt),
+        }))
+    }
+
     type SynthesizeStream = Answers<wire::SynthesizeResponse>;
     type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;
 

@@ -50,14 +50,22 @@ impl Keeper {
     }
 
     async fn clear(&self, prefix: &str) -> Result<(), Error> {
+        self.delete(prefix).await?;
+        self.store.cleared(prefix).await
+    }
+
+    /// Deletes all objects that begin with this, and returns how many there were.
+    pub async fn delete(&self, prefix: &str) -> Result<u64, Error> {
+        let mut deleted = 0;
         loop {
             let keys = self.objects.list(prefix, None).await?;
             for key in &keys {
                 self.objects.delete(key).await?;
             }
             if keys.is_empty() {
-                return self.store.cleared(prefix).await;
+                return Ok(deleted);
             }
+            deleted += keys.len() as u64;
         }
     }
 }

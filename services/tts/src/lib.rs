@@ -6,6 +6,7 @@ mod conversion;
 mod error;
 mod grpc;
 mod keeper;
+mod keepsakes;
 mod layout;
 mod ports;
 mod provider;
@@ -21,6 +22,9 @@ use atelier_proto::tts::v1::tts_service_server::TtsServiceServer;
 
 pub use config::{Config, SETTINGS, Upstream};
 
+/// The service's role.
+const ROLE: &str = "tts";
+
 /// The service's migrations.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -35,7 +39,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     let objects = foundation
         .objects
         .clone()
-        .ok_or_else(|| StartError::other("tts", "the role was given no object store"))?;
+        .ok_or_else(|| StartError::other(ROLE, "the role was given no object store"))?;
     let store = Arc::new(store::SqliteConversionStore::new(database.clone()));
     let voices = Arc::new(voice::voices(&config).await?);
     let generations = Generations::embedded(
@@ -48,7 +52,13 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
         .tasks
-        .spawn(keeper.rounds(foundation.stop.clone()));
+        .spawn(keeper.clone().rounds(foundation.stop.clone()));
+    let keepsakes = keepsakes::SpokenTexts {
+        store: store.clone(),
+        objects: objects.clone(),
+        keeper,
+        generations: generations.clone(),
+    };
     let voices_line = voices.describe();
     let rpcs = grpc::Rpcs {
         store,
@@ -56,6 +66,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         objects,
         generations: generations.clone(),
         pages: foundation.pages.clone(),
+        keepsakes: Arc::new(keepsakes),
     };
     Ok(
         Service::new(tonic::service::Routes::new(TtsServiceServer::new(rpcs)))

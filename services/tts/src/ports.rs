@@ -29,6 +29,15 @@ pub trait ConversionStore: Send + Sync + 'static {
     async fn leftovers(&self, due: Micros, limit: i64) -> Result<Vec<String>, Error>;
     /// The objects are gone.
     async fn cleared(&self, prefix: &str) -> Result<(), Error>;
+
+    /// Until when objects of an owner may still arrive that nobody waits for; `None` when all have.
+    async fn unsettled(&self, user_id: &str, now: Micros) -> Result<Option<Micros>, Error>;
+    /// Beginnings of keys whose objects belong to no conversion of an owner any more, due or not.
+    async fn leftovers_of(&self, user_id: &str, limit: i64) -> Result<Vec<String>, Error>;
+    /// Erases conversions, which have ended and whose objects are gone, with all that their generations keep.
+    async fn erase(&self, ids: &[String]) -> Result<(), Error>;
+    /// Takes what was erased out of the files as well.
+    async fn write_back(&self) -> Result<(), Error>;
 }
 
 /// What a voice gives while it speaks.

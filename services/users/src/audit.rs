@@ -20,7 +20,7 @@ pub(crate) struct Act {
     pub(crate) actor: String,
     /// Whom or what it concerns.
     pub(crate) subject: String,
-    /// More about it; never a secret.
+    /// More about it: never a secret, and nothing that says who somebody is, since it outlives the account.
     pub(crate) details: BTreeMap<&'static str, String>,
 }
 

@@ -1,11 +1,15 @@
 //! The settings of the service; token lifetimes are constants of the contract and no settings.
 
+mod sign_in;
+
 use std::time::Duration;
 
 use atelier_kit::config::{Setting, Settings};
+use atelier_kit::identity::KEY_LEAD;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
+use crate::openid::OpenIdServer;
 use crate::post::{Sender, SmtpServer};
 
 /// How long a spent refresh token may be presented again.
@@ -13,6 +17,14 @@ pub const REFRESH_GRACE_SECONDS: Setting = Setting::new(
     "ATELIER_REFRESH_GRACE_SECONDS",
     "60",
     "How many seconds after its exchange a refresh token may be presented again and gets the identical pair: 0 to 600.",
+);
+
+/// How long a new signing key is published before it signs.
+pub const KEY_LEAD_SECONDS: Setting = Setting::new(
+    "ATELIER_KEY_LEAD_SECONDS",
+    "90",
+    "How many seconds a new signing key is published before it signs, the same in every process of a mesh: 12 to 3600. Below 90 \
+     services ask for unknown keys more often than once a minute, and clocks must agree within an eighteenth of it.",
 );
 
 /// The server that sends mails.
@@ -37,8 +49,36 @@ pub const MAIL_LINK: Setting = Setting::new(
     "The links in mails: {purpose} becomes `reset`, `verify` or `change`, {token} the token for ResetPassword or ConfirmEmail.",
 );
 
+/// How long an anonymous account is kept.
+pub const ANONYMOUS_DAYS: Setting = Setting::new(
+    "ATELIER_ANONYMOUS_DAYS",
+    "30",
+    "How many days after its last use an anonymous account is deleted, with all that it has made: 1 to 3650.",
+);
+
 /// All settings of the service.
-pub const SETTINGS: &[Setting] = &[REFRESH_GRACE_SECONDS, SMTP_URL, MAIL_FROM, MAIL_LINK];
+pub const SETTINGS: &[Setting] = &[
+    REFRESH_GRACE_SECONDS,
+    KEY_LEAD_SECONDS,
+    SMTP_URL,
+    MAIL_FROM,
+    MAIL_LINK,
+    ANONYMOUS_DAYS,
+    sign_in::OIDC_ISSUER,
+    sign_in::OIDC_CLIENT_ID,
+    sign_in::OIDC_CLIENT_SECRET,
+    sign_in::OIDC_NAME,
+    sign_in::OIDC_REDIRECT_URIS,
+];
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Reads `ATELIER_KEY_LEAD_SECONDS`, which every process needs: those with the keys, and those that verify.
+pub fn key_lead(settings: &Settings) -> Duration {
+    settings
+        .number(&KEY_LEAD_SECONDS, 12..=3600)
+        .map_or(KEY_LEAD, Duration::from_secs)
+}
 
 /// How mails are sent.
 #[derive(Clone, Debug)]
@@ -106,18 +146,30 @@ fn sound(link: &str) -> Result<(), &'static str> {
 pub struct Config {
     /// `ATELIER_REFRESH_GRACE_SECONDS`, 60 seconds by default.
     pub refresh_grace: Duration,
+    /// `ATELIER_KEY_LEAD_SECONDS`, 90 seconds by default.
+    pub key_lead: Duration,
     /// How often what has passed is erased. No variable sets it: it bounds how long a sealed pair outlives its grace.
     pub sweep_every: Duration,
     /// How mails are sent.
     pub mails: MailConfig,
+    /// `ATELIER_ANONYMOUS_DAYS`, 30 days by default.
+    pub anonymous_for: Duration,
+    /// How often is looked for services that are to be asked again to erase something. No variable sets it.
+    pub erase_every: Duration,
+    /// Who else accounts may sign in with; `None` for nobody.
+    pub provider: Option<OpenIdServer>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             refresh_grace: Duration::from_secs(60),
+            key_lead: KEY_LEAD,
             sweep_every: Duration::from_secs(10),
             mails: MailConfig::default(),
+            anonymous_for: 30 * DAY,
+            erase_every: Duration::from_millis(500),
+            provider: None,
         }
     }
 }
@@ -130,8 +182,15 @@ impl Config {
             refresh_grace: settings
                 .number(&REFRESH_GRACE_SECONDS, 0..=600)
                 .map_or(fallback.refresh_grace, Duration::from_secs),
+            key_lead: key_lead(settings),
             sweep_every: fallback.sweep_every,
             mails: MailConfig::read(settings),
+            anonymous_for: settings
+                .number(&ANONYMOUS_DAYS, 1..=3650)
+                .and_then(|days| u32::try_from(days).ok())
+                .map_or(fallback.anonymous_for, |days| days * DAY),
+            erase_every: fallback.erase_every,
+            provider: sign_in::read(settings),
         }
     }
 }
@@ -144,8 +203,15 @@ mod tests {
     fn the_default_in_the_table_is_the_default_in_the_code() {
         let read = Config::read(&Settings::default());
         assert_eq!(read.refresh_grace, Config::default().refresh_grace);
+        assert_eq!(read.key_lead, Config::default().key_lead);
         let set = Settings::new([("ATELIER_REFRESH_GRACE_SECONDS".to_owned(), "5".to_owned())]);
         assert_eq!(Config::read(&set).refresh_grace, Duration::from_secs(5));
+        assert_eq!(read.anonymous_for, Config::default().anonymous_for);
+        let set = Settings::new([("ATELIER_ANONYMOUS_DAYS".to_owned(), "2".to_owned())]);
+        assert_eq!(Config::read(&set).anonymous_for, 2 * DAY);
+        for bad in ["0", "3651", "a month"] {
+            assert!(told(&[("ATELIER_ANONYMOUS_DAYS", bad)]).starts_with("ATELIER_ANONYMOUS_DAYS"));
+        }
     }
 
     fn told(pairs: &[(&str, &str)]) -> String {
@@ -196,6 +262,52 @@ mod tests {
             told(&[("ATELIER_MAIL_LINK", "https://a.example/{purpose}?t={token}")]),
             ""
         );
+    }
+
+    #[test]
+    fn a_provider_is_set_whole_and_told_without_its_secret() {
+        let issuer = ("ATELIER_OIDC_ISSUER", "https://accounts.google.com");
+        let client = ("ATELIER_OIDC_CLIENT_ID", "mesh");
+        let uris = (
+            "ATELIER_OIDC_REDIRECT_URIS",
+            "https://app.example/back, http://127.0.0.1/back",
+        );
+        let secret = ("ATELIER_OIDC_CLIENT_SECRET", "hunter2");
+        let name = ("ATELIER_OIDC_NAME", "—");
+        for (pairs, says) in [
+            (&[issuer, client, uris, secret][..], ""),
+            (&[issuer, client, uris], ""),
+            (&[issuer, uris], "ATELIER_OIDC_CLIENT_ID: must be set"),
+            (&[issuer, client], "ATELIER_OIDC_REDIRECT_URIS: must be set"),
+            (&[client], "ATELIER_OIDC_CLIENT_ID: needs"),
+            (&[secret], "ATELIER_OIDC_CLIENT_SECRET: needs"),
+            (&[uris], "ATELIER_OIDC_REDIRECT_URIS: needs"),
+            (&[name], "ATELIER_OIDC_NAME: needs"),
+            (
+                &[issuer, client, uris, name],
+                "ATELIER_OIDC_NAME: must have",
+            ),
+            (
+                &[("ATELIER_OIDC_ISSUER", "http://id.example"), client, uris],
+                "ATELIER_OIDC_ISSUER: ",
+            ),
+            (
+                &[issuer, client, ("ATELIER_OIDC_REDIRECT_URIS", "/back")],
+                "ATELIER_OIDC_REDIRECT_URIS: ",
+            ),
+        ] {
+            let told = told(pairs);
+            assert!(
+                told.starts_with(says) && told.is_empty() == says.is_empty(),
+                "{told}"
+            );
+            assert!(!told.contains("hunter2"));
+        }
+        let set = [issuer, client, uris, secret];
+        let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let read = Config::read(&Settings::new(set));
+        assert!(!format!("{read:?}").contains("hunter2"));
+        assert_eq!(read.provider.unwrap().id, "google");
     }
 
     #[test]

@@ -174,10 +174,7 @@ impl Accounts {
     ) -> Result<(), Error> {
         let user = &caller.user;
         let present = user.email.as_deref().ok_or(Error::AnonymousAccount)?;
-        let kept = self.users.password_hash(&user.id).await?;
-        if !self.passwords.verify(password, kept).await? {
-            return Err(Error::WrongPassword);
-        }
+        self.must_know_password(caller, password).await?;
         let wanted = |purpose, recipient| Wanted {
             purpose,
             recipient,

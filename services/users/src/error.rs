@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::fault::{Fault, Kind, Violation};
 
 /// Why a call was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +82,54 @@ pub enum Error {
     /// The e-mail is verified already.
     #[error("the e-mail is verified already")]
     EmailVerified,
+    /// The account has something to show, a field's name, and nothing was sent.
+    #[error("{0}: must be sent for this account")]
+    Missing(&'static str),
+    /// The account has no password to show, and its session is not a new one.
+    #[error("the account has no password, so sign in again first")]
+    SignInAgain,
+    /// There is no deletion of this token.
+    #[error("no such deletion")]
+    DeletionUnknown,
+    /// A service, by its role, could not tell everything that it keeps.
+    #[error("the service {0} could not tell everything, so the export is not whole")]
+    ExportBroken(&'static str),
+    /// There is no such provider to sign in with.
+    #[error("no such provider")]
+    ProviderUnknown,
+    /// Browsers are not sent back there.
+    #[error("the redirect URI is not among those that are allowed")]
+    RedirectUriUnknown,
+    /// The provider does not answer, or nothing that could be understood.
+    #[error("the provider cannot be reached")]
+    ProviderAway,
+    /// The provider does not know the code, or what it signed does not hold.
+    #[error("the provider does not vouch for this sign-in")]
+    ProviderRefused,
+    /// The sign-in was not begun, is completed or has expired, or what came back belongs to another.
+    #[error("the sign-in is not under way")]
+    SignInInvalid,
+    /// The e-mail has an account, and its password was not shown.
+    #[error("the password of the e-mail's account is needed too")]
+    PasswordRequired,
+    /// The provider tells no e-mail, and the person has no account yet.
+    #[error("the provider does not tell an e-mail")]
+    EmailMissing,
+    /// Another account is signed in with the identity.
+    #[error("another account has this identity")]
+    IdentityTaken,
+    /// The account has another identity of the provider.
+    #[error("the account has another identity of this provider")]
+    ProviderLinked,
+    /// The caller has no such identity.
+    #[error("no such identity")]
+    IdentityUnknown,
+    /// Nothing would be left to sign in with.
+    #[error("it is the last way to sign in: set a password with RequestPasswordReset first")]
+    LastSignIn,
+    /// The account has no password that could be shown.
+    #[error("the account has no password: set one with RequestPasswordReset")]
+    NoPassword,
     /// The store is busy; the call may be repeated.
     #[error("the accounts are busy")]
     Busy,
@@ -131,6 +179,22 @@ impl Error {
             Self::TooManyAttempts(_) => (Kind::Exhausted, "TOO_MANY_ATTEMPTS"),
             Self::MailTokenInvalid => (Kind::Unauthenticated, "MAIL_TOKEN_INVALID"),
             Self::EmailVerified => (Kind::Precondition, "EMAIL_VERIFIED"),
+            Self::Missing(_) => (Kind::Invalid, "INVALID_REQUEST"),
+            Self::SignInAgain => (Kind::Precondition, "SIGN_IN_AGAIN"),
+            Self::DeletionUnknown => (Kind::NotFound, "NOT_FOUND"),
+            Self::ExportBroken(_) => (Kind::Unavailable, "EXPORT_BROKEN"),
+            Self::ProviderUnknown => (Kind::NotFound, "PROVIDER_UNKNOWN"),
+            Self::RedirectUriUnknown => (Kind::Denied, "REDIRECT_URI_UNKNOWN"),
+            Self::ProviderAway => (Kind::Unavailable, "PROVIDER_AWAY"),
+            Self::ProviderRefused => (Kind::Unauthenticated, "PROVIDER_REFUSED"),
+            Self::SignInInvalid => (Kind::Unauthenticated, "SIGN_IN_INVALID"),
+            Self::PasswordRequired => (Kind::Precondition, "PASSWORD_REQUIRED"),
+            Self::EmailMissing => (Kind::Precondition, "EMAIL_MISSING"),
+            Self::IdentityTaken => (Kind::Exists, "IDENTITY_TAKEN"),
+            Self::ProviderLinked => (Kind::Exists, "PROVIDER_LINKED"),
+            Self::IdentityUnknown => (Kind::NotFound, "NOT_FOUND"),
+            Self::LastSignIn => (Kind::Precondition, "LAST_SIGN_IN"),
+            Self::NoPassword => (Kind::Precondition, "NO_PASSWORD"),
             Self::Busy => (Kind::Unavailable, "STORE_BUSY"),
             Self::Store(_) | Self::Crypto(_) => (Kind::Internal, "INTERNAL"),
         }
@@ -142,6 +206,12 @@ impl From<Error> for Fault {
         if let Error::TooManyAttempts(wait) = &error {
             let (kind, reason) = error.kind();
             return Fault::new(kind, reason, error.to_string()).retry_after(*wait);
+        }
+        if let Error::Missing(field) = &error {
+            return Fault::bad_request(vec![Violation {
+                field: (*field).to_owned(),
+                rule: "must be sent for this account".to_owned(),
+            }]);
         }
         match error.kind() {
             (Kind::Internal, _) => Fault::internal(&error),

@@ -10,6 +10,9 @@
 //! - no key set is told from a snapshot older than 25 seconds, so what is told 60 seconds before has the key;
 //! - nothing is signed with a snapshot older than two minutes, so the key before signs at most 30 seconds too long,
 //!   and is published a minute longer than its tokens live.
+//!
+//! Where a key signs sooner (`ATELIER_KEY_LEAD_SECONDS`), the other three are shorter in proportion; where it signs
+//! later they are the same.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -30,8 +33,6 @@ use crate::signing_key::{Jwk, SigningKey};
 use crate::tokens::{ACCESS_SECONDS, Pair, REFRESH_MICROS, RefreshToken};
 use crate::users::User;
 
-/// How long a key is published before it signs, in microseconds.
-pub(crate) const AHEAD: Micros = 90 * 1_000_000;
 /// How long a key is published after the next one signs, in microseconds: its last token, and a minute.
 pub(crate) const KEPT: Micros = (ACCESS_SECONDS as Micros + 60) * 1_000_000;
 /// How much later its private half is erased: a clock that is set back finds it still.
@@ -40,10 +41,32 @@ const ERASED_AFTER: Micros = 3_600 * 1_000_000;
 const READ_EVERY: Duration = Duration::from_secs(3);
 /// How long one reading may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The oldest snapshot that a key set is told from.
-const TOLD_WITHIN: Duration = Duration::from_secs(25);
-/// The oldest snapshot that is signed with.
-const SIGNED_WITHIN: Duration = Duration::from_secs(120);
+
+/// The times that follow from how long a key is published before it signs.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// How long a key is published before it signs.
+    lead: Duration,
+    /// The oldest snapshot that a key set is told from.
+    told_within: Duration,
+    /// The oldest snapshot that is signed with.
+    signed_within: Duration,
+}
+
+impl Pace {
+    fn of(lead: Duration) -> Self {
+        Self {
+            lead,
+            told_within: Duration::from_secs(25).min(lead * 25 / 90),
+            signed_within: lead + Duration::from_secs(30).min(lead / 3),
+        }
+    }
+
+    /// The lead, in microseconds.
+    fn ahead(self) -> Micros {
+        Micros::try_from(self.lead.as_micros()).unwrap_or(Micros::MAX)
+    }
+}
 
 /// What a published key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,16 +139,18 @@ pub(crate) struct KeyRing(Arc<Inner>);
 struct Inner {
     store: Arc<dyn KeyStore>,
     sealing: SecretBox<[u8; 32]>,
+    pace: Pace,
     snapshot: RwLock<Arc<Snapshot>>,
     /// One reading at a time, so that no older one replaces a newer.
     reading: Mutex<()>,
 }
 
 impl KeyRing {
-    /// Opens the ring, and makes its first key when it has none.
+    /// Opens the ring, and makes its first key when it has none. Later ones are published for `lead` before they sign.
     pub(crate) async fn open(
         store: Arc<dyn KeyStore>,
         sealing: [u8; 32],
+        lead: Duration,
         now: Micros,
     ) -> Result<Self, Error> {
         let mut read = Instant::now();
@@ -139,6 +164,7 @@ impl KeyRing {
         Ok(Self(Arc::new(Inner {
             store,
             sealing: SecretBox::new(Box::new(sealing)),
+            pace: Pace::of(lead),
             snapshot: RwLock::new(Arc::new(snapshot)),
             reading: Mutex::default(),
         })))
@@ -222,10 +248,11 @@ impl KeyRing {
     /// The JSON Web Key Set (RFC 7517) of all published keys.
     pub(crate) async fn key_set(&self, now: Micros) -> Result<String, Error> {
         let mut snapshot = self.snapshot();
-        if snapshot.read.elapsed() > TOLD_WITHIN {
+        let within = self.0.pace.told_within;
+        if snapshot.read.elapsed() > within {
             let _alone = self.0.reading.lock().await;
             // Whoever waited may find that another has read.
-            if self.snapshot().read.elapsed() > TOLD_WITHIN {
+            if self.snapshot().read.elapsed() > within {
                 self.read_alone().await.inspect_err(|error| {
                     let error = atelier_kit::fault::chain(error);
                     tracing::warn!(error, "the signing keys cannot be read");
@@ -269,7 +296,7 @@ impl KeyRing {
         act: Act,
         now: Micros,
     ) -> Result<PublishedKey, Error> {
-        let sign_time = Some(now + AHEAD);
+        let sign_time = Some(now + self.0.pace.ahead());
         let sealed = SealedKey::of(key, self.0.sealing.expose_secret(), now, sign_time)?;
         self.0.store.insert_next(&sealed, act, now).await?;
         if let Err(error) = self.read().await {
@@ -318,14 +345,21 @@ impl KeyRing {
     /// An access token of these claims, which must end within [`ACCESS_SECONDS`] from `now`.
     pub(crate) fn sign(&self, claims: &AccessClaims, now: Micros) -> Result<String, Error> {
         let snapshot = self.snapshot();
-        snapshot.sign(claims, now, snapshot.read.elapsed())
+        let within = self.0.pace.signed_within;
+        snapshot.sign(claims, now, snapshot.read.elapsed(), within)
     }
 }
 
 impl Snapshot {
-    /// A token of these claims; `age` is how long ago the rows were read.
-    fn sign(&self, claims: &AccessClaims, now: Micros, age: Duration) -> Result<String, Error> {
-        if age > SIGNED_WITHIN {
+    /// A token of these claims; `age` is how long ago the rows were read, and `within` the most that it may be.
+    fn sign(
+        &self,
+        claims: &AccessClaims,
+        now: Micros,
+        age: Duration,
+        within: Duration,
+    ) -> Result<String, Error> {
+        if age > within {
             return Err(Error::KeysUnread);
         }
         let signing = self.signing(now).ok_or(Error::KeysUnread)?;

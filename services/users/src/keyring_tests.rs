@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use atelier_kit::identity::{ACCESS_TYPE, Role};
+use atelier_kit::identity::{ACCESS_TYPE, KEY_LEAD, Role};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::RsaKeyPair;
@@ -15,6 +15,10 @@ use crate::store::{self, SqliteKeyStore};
 
 const SEALING: [u8; 32] = [1; 32];
 const SECOND: Micros = 1_000_000;
+/// How long a key is published before it signs.
+const AHEAD: Micros = 90 * SECOND;
+/// The oldest rows that are signed with.
+const SIGNED_WITHIN: Duration = Duration::from_secs(120);
 
 /// Keys of one run, made once: making one takes a tenth of a second.
 fn key(number: usize) -> SigningKey {
@@ -73,22 +77,34 @@ fn a_key_is_published_signs_retires_and_goes_by_the_clock_alone() {
 fn a_clock_that_was_set_back_before_all_keys_signs_with_the_first_that_is_left() {
     let ring = of(&[row(1, Some(1_000)), row(2, Some(2_000))]);
     assert_eq!(ring.signing(500).unwrap().key.kid(), key(1).kid());
-    assert!(ring.sign(&claims(500), 500, Duration::ZERO).is_ok());
+    assert!(
+        ring.sign(&claims(500), 500, Duration::ZERO, SIGNED_WITHIN)
+            .is_ok()
+    );
 }
 
 #[test]
 fn nothing_is_signed_with_rows_that_were_read_long_ago() {
     let ring = of(&[row(0, None)]);
-    assert!(ring.sign(&claims(0), 0, SIGNED_WITHIN).is_ok());
-    let late = ring.sign(&claims(0), 0, SIGNED_WITHIN + Duration::from_millis(1));
+    assert_eq!(Pace::of(KEY_LEAD).signed_within, SIGNED_WITHIN);
+    let sign = |age| ring.sign(&claims(0), 0, age, SIGNED_WITHIN);
+    assert!(sign(SIGNED_WITHIN).is_ok());
+    let late = sign(SIGNED_WITHIN + Duration::from_millis(1));
     assert!(matches!(late, Err(Error::KeysUnread)));
 }
 
 async fn open(folder: &std::path::Path) -> (KeyRing, KeyRing, Arc<SqliteKeyStore>) {
+    open_with(folder, KEY_LEAD).await
+}
+
+async fn open_with(
+    folder: &std::path::Path,
+    lead: Duration,
+) -> (KeyRing, KeyRing, Arc<SqliteKeyStore>) {
     let database = store::open(&folder.join("users.db")).await.unwrap();
     let store = Arc::new(SqliteKeyStore::new(database));
-    let one = KeyRing::open(store.clone(), SEALING, 0).await.unwrap();
-    let two = KeyRing::open(store.clone(), SEALING, 0).await.unwrap();
+    let open = || KeyRing::open(store.clone(), SEALING, lead, 0);
+    let (one, two) = (open().await.unwrap(), open().await.unwrap());
     (one, two, store)
 }
 
@@ -225,18 +241,21 @@ impl Service {
     fn told(&self, time: Micros) -> Option<Vec<String>> {
         let (read, snapshot) = self.reads.iter().rev().find(|(read, _)| *read <= time)?;
         let age = Duration::from_micros(u64::try_from(time - read).unwrap());
-        (age <= TOLD_WITHIN).then(|| {
+        (age <= self.ring.0.pace.told_within).then(|| {
             let told = snapshot.published(time + self.off);
             told.map(|(turn, _)| turn.key.kid().to_owned()).collect()
         })
     }
 }
 
-async fn run(steps: &[Step]) {
+/// Two services whose keys sign `lead` after they were published, and verifiers that ask again for an unknown key after
+/// `refetch`.
+async fn run(steps: &[Step], lead: Duration, refetch: Micros) {
     let folder = tempfile::tempdir().unwrap();
-    let (one, two, _) = open(folder.path()).await;
-    // Clocks that differ by a few seconds.
-    let mut services = [(one, 0), (two, 3 * SECOND)].map(|(ring, off)| Service {
+    let (one, two, _) = open_with(folder.path(), lead).await;
+    // Clocks that differ by a few seconds, as far as the lead has room for it.
+    let off = Micros::try_from(lead.as_micros()).unwrap() / 30;
+    let mut services = [(one, 0), (two, off)].map(|(ring, off)| Service {
         reads: vec![(0, ring.snapshot())],
         ring,
         off,
@@ -267,25 +286,28 @@ async fn run(steps: &[Step]) {
                 let service = &services[who];
                 let (time, age) = (now + service.off, service.age(now));
                 let claims = claims(time);
-                match service.ring.snapshot().sign(&claims, time, age) {
+                let within = service.ring.0.pace.signed_within;
+                match service.ring.snapshot().sign(&claims, time, age, within) {
                     Ok(token) => {
                         let header = jsonwebtoken::decode_header(&token).unwrap();
                         let exp = Micros::try_from(claims.exp).unwrap() * SECOND;
                         minted.push((now, exp, header.kid.unwrap()));
                     }
-                    Err(Error::KeysUnread) => assert!(age > SIGNED_WITHIN, "refused too early"),
+                    Err(Error::KeysUnread) => assert!(age > within, "refused too early"),
                     Err(error) => panic!("{error}"),
                 }
             }
         }
     }
     // The time that the last tokens live, with services that read as they should.
+    let within = services[0].ring.0.pace.told_within;
+    let every = Micros::try_from(within.as_secs().min(20)).unwrap() * SECOND;
     let end = now + (ACCESS_SECONDS as Micros + 60) * SECOND;
     for service in &mut services {
         service.read(now).await;
     }
     while now < end {
-        now += 20 * SECOND;
+        now += every;
         for service in &mut services {
             // Nobody writes any more: another reading would find the same.
             service.reads.push((now, service.ring.snapshot()));
@@ -298,7 +320,7 @@ async fn run(steps: &[Step]) {
     for (time, exp, kid) in &minted {
         // A verifier's leeway lengthens a token's life.
         let exp = exp + 5 * SECOND;
-        let asked = [time - 60 * SECOND, *time, exp];
+        let asked = [time - refetch, *time, exp];
         let meanwhile = times
             .iter()
             .copied()
@@ -319,10 +341,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
     #[test]
     fn every_token_verifies_with_what_was_told_a_minute_before_and_until_it_expires(steps in steps()) {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(run(&steps));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(&steps, KEY_LEAD, 60 * SECOND));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #[test]
+    fn so_it_does_where_keys_sign_sooner_and_where_they_sign_later(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(&steps, Duration::from_secs(12), 8 * SECOND));
+        runtime.block_on(run(&steps, Duration::from_secs(600), 60 * SECOND));
     }
 }

@@ -8,20 +8,27 @@ mod config;
 mod courier;
 mod email;
 mod emails;
+mod eraser;
 mod error;
 mod grant;
 mod grpc;
+mod identities;
+mod keepsakes;
 mod keyring;
+mod leaving;
 mod letters;
 mod mail_token;
+mod openid;
 mod operator;
 mod passwords;
+mod peers;
 mod ports;
 mod post;
 mod recovery;
 mod revocations;
 mod second_factor;
 mod sessions;
+mod sign_in;
 mod signing_key;
 mod store;
 mod sweeper;
@@ -33,11 +40,12 @@ use std::sync::Arc;
 
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_proto::users::v1::users_service_server::UsersServiceServer;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-pub use config::{Config, MailConfig, REFRESH_GRACE_SECONDS, SETTINGS};
+pub use config::{ANONYMOUS_DAYS, Config, MailConfig, REFRESH_GRACE_SECONDS, SETTINGS, key_lead};
 pub use error::Error;
 pub use grant::{GrantError, Granted, grant_admin, grant_role};
+pub use openid::{Issuer, OpenIdServer, RedirectUris};
 pub use passwords::Argon2Passwords;
 pub use ports::{Clock, Passwords, SystemClock};
 pub use post::{Sender, SmtpServer};
@@ -45,13 +53,17 @@ pub use post::{Sender, SmtpServer};
 use accounts::Accounts;
 use attempts::Attempts;
 use courier::Courier;
+use eraser::Eraser;
 use keyring::KeyRing;
 use letters::Letters;
-use ports::Mailer;
+use openid::OpenIdProvider;
+use ports::{Mailer, Provider};
 use post::{FolderMailer, SmtpMailer};
+use sign_in::SignIns;
 use store::{
-    SqliteApiKeyStore, SqliteAttemptStore, SqliteAuditStore, SqliteFactorStore, SqliteKeyStore,
-    SqliteMailStore, SqliteMailTokenStore, SqliteSessionStore, SqliteUserStore,
+    SqliteApiKeyStore, SqliteAttemptStore, SqliteAuditStore, SqliteDeletionStore,
+    SqliteFactorStore, SqliteIdentityStore, SqliteKeyStore, SqliteMailStore, SqliteMailTokenStore,
+    SqliteSessionStore, SqliteSignInStore, SqliteUserStore,
 };
 
 /// The database's name within the service's folder.
@@ -60,7 +72,7 @@ const DATABASE: &str = "users.db";
 const MAILS: &str = "mails";
 
 /// Builds the service: opens its database in the foundation's folder, makes the first signing key when there is none,
-/// and starts the sweeper and the courier, which end with `foundation.stop`.
+/// and starts the sweeper, the courier and the erasers, which end with `foundation.stop`.
 pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, StartError> {
     let passwords =
         Argon2Passwords::new().map_err(|error| StartError::other("the password hashing", error))?;
@@ -86,6 +98,7 @@ pub async fn build_with(
     let ring = KeyRing::open(
         Arc::new(SqliteKeyStore::new(database.clone())),
         foundation.secret.derive("key-ring"),
+        config.key_lead,
         clock.now(),
     )
     .await
@@ -103,22 +116,13 @@ pub async fn build_with(
 
     let mails = Arc::new(SqliteMailStore::new(database.clone()));
     let attempts = Arc::new(SqliteAttemptStore::new(database.clone()));
-    foundation.tasks.spawn(sweeper::run(
-        sweeper::Swept {
-            sessions: sessions.clone(),
-            mails: mails.clone(),
-            attempts: attempts.clone(),
-        },
-        clock.clone(),
-        config.sweep_every,
-        foundation.stop.clone().cancelled_owned(),
-    ));
+    let sign_ins = Arc::new(SqliteSignInStore::new(database.clone()));
     let mailer = mailer(&config.mails, foundation)?;
     let posts = mailer.told();
     let bell = Arc::new(Notify::new());
     let courier = Courier {
         mails: mails.clone(),
-        mailer,
+        mailer: mailer.clone(),
         letters: Letters::new(config.mails.link, &foundation.secret.derive("mail-tokens")),
         clock: clock.clone(),
         bell: bell.clone(),
@@ -127,32 +131,92 @@ pub async fn build_with(
     foundation
         .tasks
         .spawn(courier.run(foundation.stop.clone().cancelled_owned()));
-    let accounts = Accounts {
+    let provider = provider(config.provider, clock.clone())?;
+    let vouches = provider
+        .as_ref()
+        .map(|provider| format!("openid {}", provider.name().issuer));
+    let deletions = Arc::new(SqliteDeletionStore::new(database.clone()));
+    let peers = peers::all(&foundation.links);
+    let departures = watch::Sender::default();
+    for peer in &peers {
+        let eraser = Eraser {
+            deletions: deletions.clone(),
+            peer: peer.clone(),
+            clock: clock.clone(),
+            bell: departures.subscribe(),
+            every: config.erase_every,
+        };
+        foundation
+            .tasks
+            .spawn(eraser.run(foundation.stop.clone().cancelled_owned()));
+    }
+    let accounts = Arc::new(Accounts {
         users: Arc::new(SqliteUserStore::new(database.clone())),
-        sessions,
+        sessions: sessions.clone(),
         audit: Arc::new(SqliteAuditStore::new(database.clone())),
         passwords,
         factors: Arc::new(SqliteFactorStore::new(database.clone())),
         factor_key: foundation.secret.derive("second-factor"),
         api_keys: Arc::new(SqliteApiKeyStore::new(database.clone())),
-        mails,
+        mails: mails.clone(),
         mail_tokens: Arc::new(SqliteMailTokenStore::new(database.clone())),
+        identities: Arc::new(SqliteIdentityStore::new(database.clone())),
+        sign_ins: SignIns {
+            provider,
+            store: sign_ins.clone(),
+            key: foundation.secret.derive("sign-ins"),
+        },
         bell,
-        attempts: Attempts::new(attempts, &foundation.secret.derive("attempts")),
+        attempts: Attempts::new(attempts.clone(), &foundation.secret.derive("attempts")),
         ring,
-        clock,
+        clock: clock.clone(),
+        mailer,
+        deletions: deletions.clone(),
+        peers,
+        departures,
+        anonymous_for: config.anonymous_for,
         grace: config.refresh_grace,
-    };
+    });
+    foundation.tasks.spawn(sweeper::run(
+        sweeper::Swept {
+            sessions,
+            mails,
+            attempts,
+            sign_ins,
+            deletions,
+            accounts: accounts.clone(),
+        },
+        clock,
+        config.sweep_every,
+        foundation.stop.clone().cancelled_owned(),
+    ));
     let service = UsersServiceServer::new(grpc::UsersGrpc::new(
-        Arc::new(accounts),
+        accounts,
         foundation.pages.clone(),
         foundation.closing.clone(),
     ));
-    Ok(Service::new(tonic::service::Routes::new(service))
+    let service = Service::new(tonic::service::Routes::new(service))
         .with_adapter("accounts", format!("sqlite {}", path.display()))
         .with_adapter("keys", format!("RSA {signs_with} in {}", path.display()))
-        .with_adapter("mails", posts)
-        .on_close(move || async move { database.close().await }))
+        .with_adapter("mails", posts);
+    let service = match vouches {
+        Some(vouches) => service.with_adapter("sign-in", vouches),
+        None => service,
+    };
+    Ok(service.on_close(move || async move { database.close().await }))
+}
+
+/// Who else accounts may sign in with, when somebody is set.
+fn provider(
+    server: Option<OpenIdServer>,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn Provider>>, StartError> {
+    let Some(server) = server else {
+        return Ok(None);
+    };
+    let provider = OpenIdProvider::new(server, clock)
+        .map_err(|error| StartError::other("the OpenID provider", error))?;
+    Ok(Some(Arc::new(provider)))
 }
 
 /// The mail server that is set, or else a folder.

@@ -2,8 +2,10 @@
 
 mod api_keys;
 mod attempts;
+mod leaving;
 mod mails;
 mod second_factor;
+mod sign_in;
 
 use async_trait::async_trait;
 use atelier_kit::identity::Role;
@@ -19,8 +21,10 @@ use crate::users::{PasswordChange, ProfileChange, User};
 
 pub(crate) use api_keys::ApiKeyStore;
 pub(crate) use attempts::AttemptStore;
+pub(crate) use leaving::{DeletionStore, Erasure, Peer, Pieces};
 pub(crate) use mails::{Mail, MailError, MailStore, MailTokenStore, Mailer};
 pub(crate) use second_factor::{Factor, FactorStore};
+pub(crate) use sign_in::{HeldSignIn, IdentityStore, Provider, ProviderName, SignInStore};
 
 /// Tells the time, so that tests can move it.
 pub trait Clock: Send + Sync + 'static {
@@ -86,10 +90,10 @@ pub(crate) trait UserStore: Send + Sync + 'static {
         opening: &Opening,
     ) -> Result<(), Error>;
 
-    /// What an account signs in with, by its e-mail.
+    /// What an account signs in with, by its e-mail; `None` also for one without a password.
     async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error>;
 
-    /// What is kept of an account's password; `None` for an anonymous or unknown one.
+    /// What is kept of an account's password; `None` for an account without one, an anonymous or an unknown one.
     async fn password_hash(&self, user_id: &str) -> Result<Option<String>, Error>;
 
     /// Keeps the same password in another form; `false` when it has been changed since it was verified.
@@ -156,6 +160,9 @@ pub(crate) trait SessionStore: Send + Sync + 'static {
         user_id: &str,
         now: Micros,
     ) -> Result<Option<User>, Error>;
+
+    /// When a session began.
+    async fn began(&self, session_id: &str) -> Result<Option<Micros>, Error>;
 
     /// At most `rows` live sessions of an account after a place, the newest first.
     async fn list(

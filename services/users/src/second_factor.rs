@@ -201,14 +201,15 @@ impl Accounts {
         }
     }
 
-    /// Whoever changes the second factor must know the password, not just hold a token.
-    async fn must_know_password(
+    /// Whoever changes how an account is signed in to must know the password, not just hold a token.
+    pub(crate) async fn must_know_password(
         &self,
         caller: &SignedIn,
         password: SecretString,
     ) -> Result<(), Error> {
         let kept = self.users.password_hash(&caller.user.id).await?;
-        if self.passwords.verify(password, kept).await? {
+        let kept = kept.ok_or(Error::NoPassword)?;
+        if self.passwords.verify(password, Some(kept)).await? {
             Ok(())
         } else {
             Err(Error::WrongPassword)

@@ -8,6 +8,7 @@ use atelier_kit::network::Network;
 use secrecy::SecretString;
 
 use crate::accounts::Accounts;
+use crate::attempts::Attempt;
 use crate::email;
 use crate::error::Error;
 use crate::ports::{Credentials, Cursor};
@@ -179,6 +180,28 @@ impl Accounts {
         code: &str,
         client: &Client,
     ) -> Result<(User, Pair), Error> {
+        let (verified, attempt) = self.show_password(email, password, code, client).await?;
+        let (opening, refresh) = self.open(client)?;
+        let user = self.sessions.insert(&verified, &opening).await?;
+        let pair = self
+            .ring
+            .mint(&user, &opening.session_id, &refresh, opening.now)?;
+        // The session is made: that the failures before it are still counted is no reason to keep it back.
+        if let Err(error) = self.attempts.succeeded(attempt, self.clock.now()).await {
+            tracing::warn!(error = %atelier_kit::fault::chain(&error), "the failed attempts could not be forgiven");
+        }
+        Ok((user, pair))
+    }
+
+    /// Shows the password of an e-mail's account, and its second factor where it has one; returns what was verified, and the
+    /// attempt, which is to be forgiven when the session is made.
+    pub(crate) async fn show_password(
+        &self,
+        email: &str,
+        password: SecretString,
+        code: &str,
+        client: &Client,
+    ) -> Result<(Credentials, Attempt), Error> {
         // Counted as a failure until it is none. A right password without the right code stays one: codes are short.
         let attempt = self
             .attempts
@@ -196,16 +219,7 @@ impl Accounts {
         if self.passwords.needs_rehash(&verified.password_hash) {
             verified.password_hash = self.rehash(&verified, password).await?;
         }
-        let (opening, refresh) = self.open(client)?;
-        let user = self.sessions.insert(&verified, &opening).await?;
-        let pair = self
-            .ring
-            .mint(&user, &opening.session_id, &refresh, opening.now)?;
-        // The session is made: that the failures before it are still counted is no reason to keep it back.
-        if let Err(error) = self.attempts.succeeded(attempt, self.clock.now()).await {
-            tracing::warn!(error = %atelier_kit::fault::chain(&error), "the failed attempts could not be forgiven");
-        }
-        Ok((user, pair))
+        Ok((verified, attempt))
     }
 
     /// Keeps a password that was shown just now with as much work as is asked for today; returns what is kept of it.

@@ -7,22 +7,30 @@ use std::time::Duration;
 use atelier_kit::moment::Micros;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::accounts::Accounts;
 use crate::error::Error;
-use crate::ports::{AttemptStore, Clock, MailStore, SessionStore};
+use crate::ports::{AttemptStore, Clock, DeletionStore, MailStore, SessionStore, SignInStore};
 
 /// Where something passes.
 pub(crate) struct Swept {
     pub(crate) sessions: Arc<dyn SessionStore>,
     pub(crate) mails: Arc<dyn MailStore>,
     pub(crate) attempts: Arc<dyn AttemptStore>,
+    pub(crate) sign_ins: Arc<dyn SignInStore>,
+    pub(crate) deletions: Arc<dyn DeletionStore>,
+    /// Anonymous accounts, which are deleted like any other.
+    pub(crate) accounts: Arc<Accounts>,
 }
 
 impl Swept {
-    async fn sweep(&self, now: Micros) -> [Result<(), Error>; 3] {
+    async fn sweep(&self, now: Micros) -> [Result<(), Error>; 6] {
         [
             self.sessions.sweep(now).await,
             self.mails.sweep(now).await,
             self.attempts.sweep(now).await,
+            self.sign_ins.sweep(now).await,
+            self.deletions.sweep(now).await,
+            self.accounts.expire_anonymous().await,
         ]
     }
 }

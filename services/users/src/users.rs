@@ -179,10 +179,14 @@ impl Accounts {
         replacement: SecretString,
     ) -> Result<u32, Error> {
         let kept = self.users.password_hash(&caller.user.id).await?;
-        if !self.passwords.verify(current, kept.clone()).await? {
+        let verified = kept.ok_or(Error::NoPassword)?;
+        if !self
+            .passwords
+            .verify(current, Some(verified.clone()))
+            .await?
+        {
             return Err(Error::WrongPassword);
         }
-        let verified = kept.ok_or(Error::WrongPassword)?;
         let replacement = self.passwords.hash(replacement).await?;
         let change = PasswordChange {
             user_id: &caller.user.id,

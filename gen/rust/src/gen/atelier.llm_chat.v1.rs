@@ -292,6 +292,34 @@ pub struct CancelGenerationResponse {
     #[prost(enumeration = "super::super::generation::v1::State", tag = "1")]
     pub state: i32,
 }
+/// The request of ExportPersonalData.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportPersonalDataRequest {
+    /// The account: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+}
+/// The answer of ExportPersonalData.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportPersonalDataResponse {
+    /// The next piece.
+    #[prost(message, optional, tag = "1")]
+    pub piece: ::core::option::Option<super::super::privacy::v1::ExportPiece>,
+}
+/// The request of ErasePersonalData.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErasePersonalDataRequest {
+    /// The account: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+}
+/// The answer of ErasePersonalData.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ErasePersonalDataResponse {
+    /// What was erased, and what stays.
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<super::super::privacy::v1::ErasureReceipt>,
+}
 /// Who said a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -758,6 +786,69 @@ pub mod llm_chat_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Streams everything that is kept of an account: its conversations with their messages. The receipt comes last.
+        pub async fn export_personal_data(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportPersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportPersonalDataResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.llm_chat.v1.LlmChatService/ExportPersonalData",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.llm_chat.v1.LlmChatService",
+                        "ExportPersonalData",
+                    ),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Erases everything of an account that is more than ids, times and amounts; a second call finds nothing more.
+        ///
+        /// UNAVAILABLE (`STILL_ENDING`, with RetryInfo) while generations of the account end, which it asks them to; nothing is
+        /// erased then. Nothing new of the account begins from the first call on: NOT_FOUND (`ACCOUNT_ERASED`).
+        pub async fn erase_personal_data(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ErasePersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ErasePersonalDataResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.llm_chat.v1.LlmChatService/ErasePersonalData",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.llm_chat.v1.LlmChatService",
+                        "ErasePersonalData",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -890,6 +981,34 @@ pub mod llm_chat_service_server {
             request: tonic::Request<super::CancelGenerationRequest>,
         ) -> std::result::Result<
             tonic::Response<super::CancelGenerationResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ExportPersonalData method.
+        type ExportPersonalDataStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::ExportPersonalDataResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams everything that is kept of an account: its conversations with their messages. The receipt comes last.
+        async fn export_personal_data(
+            &self,
+            request: tonic::Request<super::ExportPersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportPersonalDataStream>,
+            tonic::Status,
+        >;
+        /// Erases everything of an account that is more than ids, times and amounts; a second call finds nothing more.
+        ///
+        /// UNAVAILABLE (`STILL_ENDING`, with RetryInfo) while generations of the account end, which it asks them to; nothing is
+        /// erased then. Nothing new of the account begins from the first call on: NOT_FOUND (`ACCOUNT_ERASED`).
+        async fn erase_personal_data(
+            &self,
+            request: tonic::Request<super::ErasePersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ErasePersonalDataResponse>,
             tonic::Status,
         >;
     }
@@ -1464,6 +1583,100 @@ pub mod llm_chat_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CancelGenerationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.llm_chat.v1.LlmChatService/ExportPersonalData" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportPersonalDataSvc<T: LlmChatService>(pub Arc<T>);
+                    impl<
+                        T: LlmChatService,
+                    > tonic::server::ServerStreamingService<
+                        super::ExportPersonalDataRequest,
+                    > for ExportPersonalDataSvc<T> {
+                        type Response = super::ExportPersonalDataResponse;
+                        type ResponseStream = T::ExportPersonalDataStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportPersonalDataRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LlmChatService>::export_personal_data(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportPersonalDataSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.llm_chat.v1.LlmChatService/ErasePersonalData" => {
+                    #[allow(non_camel_case_types)]
+                    struct ErasePersonalDataSvc<T: LlmChatService>(pub Arc<T>);
+                    impl<
+                        T: LlmChatService,
+                    > tonic::server::UnaryService<super::ErasePersonalDataRequest>
+                    for ErasePersonalDataSvc<T> {
+                        type Response = super::ErasePersonalDataResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ErasePersonalDataRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LlmChatService>::erase_personal_data(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ErasePersonalDataSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -203,6 +203,34 @@ pub struct DeleteConversionRequest {
 /// The answer of DeleteConversion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteConversionResponse {}
+/// The request of ExportPersonalData.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportPersonalDataRequest {
+    /// The account: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+}
+/// The answer of ExportPersonalData.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportPersonalDataResponse {
+    /// The next piece.
+    #[prost(message, optional, tag = "1")]
+    pub piece: ::core::option::Option<super::super::privacy::v1::ExportPiece>,
+}
+/// The request of ErasePersonalData.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErasePersonalDataRequest {
+    /// The account: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+}
+/// The answer of ErasePersonalData.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ErasePersonalDataResponse {
+    /// What was erased, and what stays.
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<super::super::privacy::v1::ErasureReceipt>,
+}
 /// A format the audio can be asked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -521,6 +549,63 @@ pub mod tts_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Streams everything that is kept of an account: its conversions, and the audio of each. The receipt comes last.
+        pub async fn export_personal_data(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportPersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportPersonalDataResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.tts.v1.TtsService/ExportPersonalData",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.tts.v1.TtsService", "ExportPersonalData"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Erases everything of an account that is more than ids, times and amounts; a second call finds nothing more.
+        ///
+        /// UNAVAILABLE (`STILL_ENDING`, with RetryInfo) while generations of the account end, which it asks them to; nothing is
+        /// erased then. Nothing new of the account begins from the first call on: NOT_FOUND (`ACCOUNT_ERASED`).
+        pub async fn erase_personal_data(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ErasePersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ErasePersonalDataResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.tts.v1.TtsService/ErasePersonalData",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.tts.v1.TtsService", "ErasePersonalData"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -610,6 +695,34 @@ pub mod tts_service_server {
             request: tonic::Request<super::DeleteConversionRequest>,
         ) -> std::result::Result<
             tonic::Response<super::DeleteConversionResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ExportPersonalData method.
+        type ExportPersonalDataStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::ExportPersonalDataResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams everything that is kept of an account: its conversions, and the audio of each. The receipt comes last.
+        async fn export_personal_data(
+            &self,
+            request: tonic::Request<super::ExportPersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportPersonalDataStream>,
+            tonic::Status,
+        >;
+        /// Erases everything of an account that is more than ids, times and amounts; a second call finds nothing more.
+        ///
+        /// UNAVAILABLE (`STILL_ENDING`, with RetryInfo) while generations of the account end, which it asks them to; nothing is
+        /// erased then. Nothing new of the account begins from the first call on: NOT_FOUND (`ACCOUNT_ERASED`).
+        async fn erase_personal_data(
+            &self,
+            request: tonic::Request<super::ErasePersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ErasePersonalDataResponse>,
             tonic::Status,
         >;
     }
@@ -996,6 +1109,100 @@ pub mod tts_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DeleteConversionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.tts.v1.TtsService/ExportPersonalData" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportPersonalDataSvc<T: TtsService>(pub Arc<T>);
+                    impl<
+                        T: TtsService,
+                    > tonic::server::ServerStreamingService<
+                        super::ExportPersonalDataRequest,
+                    > for ExportPersonalDataSvc<T> {
+                        type Response = super::ExportPersonalDataResponse;
+                        type ResponseStream = T::ExportPersonalDataStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportPersonalDataRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TtsService>::export_personal_data(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportPersonalDataSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.tts.v1.TtsService/ErasePersonalData" => {
+                    #[allow(non_camel_case_types)]
+                    struct ErasePersonalDataSvc<T: TtsService>(pub Arc<T>);
+                    impl<
+                        T: TtsService,
+                    > tonic::server::UnaryService<super::ErasePersonalDataRequest>
+                    for ErasePersonalDataSvc<T> {
+                        type Response = super::ErasePersonalDataResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ErasePersonalDataRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TtsService>::erase_personal_data(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ErasePersonalDataSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

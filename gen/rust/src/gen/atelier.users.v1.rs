@@ -202,6 +202,179 @@ pub struct ConfirmEmailResponse {
     #[prost(string, tag = "1")]
     pub email: ::prost::alloc::string::String,
 }
+/// Somebody else who says who somebody is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignInProvider {
+    /// Its id, as in `google`, for StartSignIn.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// What to call it, as in `Google`.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Its issuer identifier (OpenID Connect Discovery 1.0), as in `<https://accounts.google.com`.>
+    #[prost(string, tag = "3")]
+    pub issuer: ::prost::alloc::string::String,
+}
+/// An account at a provider that an account here may be signed in with.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Identity {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The provider's issuer identifier.
+    #[prost(string, tag = "2")]
+    pub issuer: ::prost::alloc::string::String,
+    /// The e-mail that the provider told last; may be another than the account's, and may be empty.
+    #[prost(string, tag = "3")]
+    pub email: ::prost::alloc::string::String,
+    /// When it was linked.
+    #[prost(message, optional, tag = "4")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was signed in with last, or linked.
+    #[prost(message, optional, tag = "5")]
+    pub last_use_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The request of ListSignInProviders.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSignInProvidersRequest {}
+/// The answer of ListSignInProviders.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSignInProvidersResponse {
+    /// The providers.
+    #[prost(message, repeated, tag = "1")]
+    pub providers: ::prost::alloc::vec::Vec<SignInProvider>,
+}
+/// The request of StartSignIn.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StartSignInRequest {
+    /// The provider's id: at most 64 bytes.
+    #[prost(string, tag = "1")]
+    pub provider: ::prost::alloc::string::String,
+    /// Where the provider sends the browser back to: an absolute URI of 1 to 2048 bytes that is among
+    /// ATELIER_OIDC_REDIRECT_URIS. Of a loopback address any port will do (RFC 8252, 7.3).
+    #[prost(string, tag = "2")]
+    pub redirect_uri: ::prost::alloc::string::String,
+}
+/// The answer of StartSignIn.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StartSignInResponse {
+    /// Where to send the browser.
+    #[prost(string, tag = "1")]
+    pub authorization_url: ::prost::alloc::string::String,
+    /// What completes the sign-in, with what comes back; it stays with whoever began.
+    #[prost(string, tag = "2")]
+    pub sign_in_token: ::prost::alloc::string::String,
+    /// When it can no longer be completed.
+    #[prost(message, optional, tag = "3")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The request of ListIdentities.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIdentitiesRequest {}
+/// The answer of ListIdentities.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListIdentitiesResponse {
+    /// The identities.
+    #[prost(message, repeated, tag = "1")]
+    pub identities: ::prost::alloc::vec::Vec<Identity>,
+}
+/// The request of LinkIdentity.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LinkIdentityRequest {
+    /// The token from StartSignIn: 1 to 512 bytes.
+    #[prost(string, tag = "1")]
+    pub sign_in_token: ::prost::alloc::string::String,
+    /// The `state` that came back: 1 to 512 bytes.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    /// The `code` that came back: 1 to 4096 bytes.
+    #[prost(string, tag = "3")]
+    pub code: ::prost::alloc::string::String,
+}
+/// The answer of LinkIdentity.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LinkIdentityResponse {
+    /// The identity.
+    #[prost(message, optional, tag = "1")]
+    pub identity: ::core::option::Option<Identity>,
+}
+/// The request of UnlinkIdentity.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnlinkIdentityRequest {
+    /// The identity: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub identity_id: ::prost::alloc::string::String,
+}
+/// The answer of UnlinkIdentity.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnlinkIdentityResponse {
+    /// How many other sessions were ended.
+    #[prost(uint32, tag = "1")]
+    pub revoked_sessions: u32,
+}
+/// The deletion of an account.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Deletion {
+    /// The account's id, which stays where amounts are kept.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+    /// When it was asked for.
+    #[prost(message, optional, tag = "2")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the last service had erased its part; not set before.
+    #[prost(message, optional, tag = "3")]
+    pub done_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What each service has erased, in the order of their names.
+    #[prost(message, repeated, tag = "4")]
+    pub receipts: ::prost::alloc::vec::Vec<super::super::privacy::v1::ErasureReceipt>,
+    /// The roles that have not answered yet; they are asked until they have.
+    #[prost(string, repeated, tag = "5")]
+    pub waiting: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// The request of ExportAccount.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportAccountRequest {}
+/// The answer of ExportAccount.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportAccountResponse {
+    /// The next piece.
+    #[prost(message, optional, tag = "1")]
+    pub piece: ::core::option::Option<super::super::privacy::v1::ExportPiece>,
+}
+/// The request of DeleteAccount.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteAccountRequest {
+    /// The password that holds now, of an account that has one: at most 256 characters.
+    #[prost(string, tag = "1")]
+    pub password: ::prost::alloc::string::String,
+    /// The six digits that the authenticator shows, or a recovery code; for accounts with a second factor. At most 32 bytes.
+    #[prost(string, tag = "2")]
+    pub second_factor: ::prost::alloc::string::String,
+}
+/// The answer of DeleteAccount.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteAccountResponse {
+    /// How far it is.
+    #[prost(message, optional, tag = "1")]
+    pub deletion: ::core::option::Option<Deletion>,
+    /// What GetDeletion takes: the account's own tokens end with it.
+    #[prost(string, tag = "2")]
+    pub deletion_token: ::prost::alloc::string::String,
+}
+/// The request of GetDeletion.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDeletionRequest {
+    /// The token from DeleteAccount: 1 to 512 bytes.
+    #[prost(string, tag = "1")]
+    pub deletion_token: ::prost::alloc::string::String,
+}
+/// The answer of GetDeletion.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetDeletionResponse {
+    /// How far it is.
+    #[prost(message, optional, tag = "1")]
+    pub deletion: ::core::option::Option<Deletion>,
+}
 /// A key that access tokens are or were signed with.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SigningKey {
@@ -712,6 +885,38 @@ pub struct GetKeySetResponse {
     #[prost(string, tag = "1")]
     pub jwks_json: ::prost::alloc::string::String,
 }
+/// The request of CompleteSignIn.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompleteSignInRequest {
+    /// The token from StartSignIn: 1 to 512 bytes.
+    #[prost(string, tag = "1")]
+    pub sign_in_token: ::prost::alloc::string::String,
+    /// The `state` that came back: at most 512 bytes.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    /// The `code` that came back: at most 4096 bytes.
+    #[prost(string, tag = "3")]
+    pub code: ::prost::alloc::string::String,
+    /// The password of the e-mail's account, where it is asked for: at most 256 characters.
+    #[prost(string, tag = "4")]
+    pub password: ::prost::alloc::string::String,
+    /// The six digits that the authenticator shows, or a recovery code, where it is asked for: at most 32 bytes.
+    #[prost(string, tag = "5")]
+    pub second_factor: ::prost::alloc::string::String,
+}
+/// The answer of CompleteSignIn.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CompleteSignInResponse {
+    /// The account.
+    #[prost(message, optional, tag = "1")]
+    pub user: ::core::option::Option<User>,
+    /// The tokens of the new session.
+    #[prost(message, optional, tag = "2")]
+    pub tokens: ::core::option::Option<TokenPair>,
+    /// Whether the account was made just now.
+    #[prost(bool, tag = "3")]
+    pub created: bool,
+}
 /// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1007,6 +1212,7 @@ pub mod users_service_client {
         /// Changes the caller's password and ends all other sessions of the account.
         ///
         /// PERMISSION_DENIED (`WRONG_PASSWORD`) when the current password does not match.
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         pub async fn change_password(
             &mut self,
             request: impl tonic::IntoRequest<super::ChangePasswordRequest>,
@@ -1253,7 +1459,9 @@ pub mod users_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Sets another password with the token from a mail, verifies the e-mail by it, and ends all sessions.
+        /// Sets another password with the token from a mail, verifies the e-mail by it, and ends all sessions; an account without a
+        /// password gets one. When the e-mail was not verified before, the account's identities, API keys and second factor are
+        /// ended too: whoever set them up may not be who reads the e-mail.
         ///
         /// UNAUTHENTICATED (`MAIL_TOKEN_INVALID`) when the token is unknown, spent or expired.
         pub async fn reset_password(
@@ -1318,6 +1526,7 @@ pub mod users_service_client {
         /// changes when the token comes back. A token holds for a day, once.
         ///
         /// PERMISSION_DENIED (`WRONG_PASSWORD`) when the password does not match.
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         pub async fn request_email_change(
             &mut self,
             request: impl tonic::IntoRequest<super::RequestEmailChangeRequest>,
@@ -1492,6 +1701,7 @@ pub mod users_service_client {
         /// the first began.
         ///
         /// PERMISSION_DENIED (`WRONG_PASSWORD`); FAILED_PRECONDITION (`TOTP_ACTIVE`) when there is one already.
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         pub async fn enroll_totp(
             &mut self,
             request: impl tonic::IntoRequest<super::EnrollTotpRequest>,
@@ -1546,6 +1756,7 @@ pub mod users_service_client {
         /// Ends the second factor and its recovery codes.
         ///
         /// FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`, `WRONG_CODE`).
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         pub async fn disable_totp(
             &mut self,
             request: impl tonic::IntoRequest<super::DisableTotpRequest>,
@@ -1573,6 +1784,7 @@ pub mod users_service_client {
         /// Makes new recovery codes; the earlier ones stop working.
         ///
         /// FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`).
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         pub async fn renew_recovery_codes(
             &mut self,
             request: impl tonic::IntoRequest<super::RenewRecoveryCodesRequest>,
@@ -1748,6 +1960,283 @@ pub mod users_service_client {
                 .insert(GrpcMethod::new("atelier.users.v1.UsersService", "GrantRole"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lists who else accounts may sign in with (OpenID Connect), in the order in which to offer them; there may be nobody.
+        pub async fn list_sign_in_providers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSignInProvidersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSignInProvidersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/ListSignInProviders",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.users.v1.UsersService",
+                        "ListSignInProviders",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Begins to sign in with a provider, by the authorization code flow with PKCE. Send the browser to `authorization_url`;
+        /// the provider sends it back to `redirect_uri` with `state` and `code`, which are for CompleteSignIn, or for
+        /// LinkIdentity when an account called this. It holds for ten minutes.
+        ///
+        /// Called with the token of an anonymous session, an account that is made at the end is that one: its id stays.
+        /// NOT_FOUND (`PROVIDER_UNKNOWN`); PERMISSION_DENIED (`REDIRECT_URI_UNKNOWN`) when the URI is not among
+        /// ATELIER_OIDC_REDIRECT_URIS; UNAVAILABLE (`PROVIDER_AWAY`).
+        pub async fn start_sign_in(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StartSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartSignInResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/StartSignIn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("atelier.users.v1.UsersService", "StartSignIn"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Signs in with what came back from the provider. Who has signed in with it before gets the same account whatever the
+        /// e-mails say. Else an e-mail that has no account gets one; the account of an e-mail is signed in, and linked,
+        /// when the provider and the account have both verified it, and otherwise after its password.
+        ///
+        /// FAILED_PRECONDITION (`PASSWORD_REQUIRED`) when it takes the password of the e-mail's account, UNAUTHENTICATED
+        /// (`SECOND_FACTOR_REQUIRED`) when it takes its second factor: call again with the same `sign_in_token` and what is
+        /// asked for; `state` and `code` are not looked at again. (`INVALID_CREDENTIALS`, `WRONG_CODE`) when that does not
+        /// match, and RESOURCE_EXHAUSTED (`TOO_MANY_ATTEMPTS`) as for Login. UNAUTHENTICATED (`SIGN_IN_INVALID`) when it was
+        /// not begun, is completed, or has expired, or when the state is another's; (`PROVIDER_REFUSED`) when the provider does
+        /// not know the code or what it signed does not hold. FAILED_PRECONDITION (`EMAIL_MISSING`) when the provider does not
+        /// tell an e-mail; ALREADY_EXISTS (`PROVIDER_LINKED`) when the e-mail's account has another identity of this provider.
+        /// UNAVAILABLE (`PROVIDER_AWAY`).
+        pub async fn complete_sign_in(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CompleteSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CompleteSignInResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/CompleteSignIn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.UsersService", "CompleteSignIn"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the providers' accounts that the caller may sign in with, the newest first: at most one of each provider.
+        pub async fn list_identities(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListIdentitiesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIdentitiesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/ListIdentities",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.UsersService", "ListIdentities"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets the caller's account be signed in with what came back from the provider. StartSignIn must have been called by
+        /// the same account.
+        ///
+        /// UNAUTHENTICATED (`SIGN_IN_INVALID`, `PROVIDER_REFUSED`) and UNAVAILABLE (`PROVIDER_AWAY`) as for CompleteSignIn;
+        /// ALREADY_EXISTS (`IDENTITY_TAKEN`) when another account has it, (`PROVIDER_LINKED`) when the caller has
+        /// another one of this provider.
+        pub async fn link_identity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LinkIdentityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LinkIdentityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/LinkIdentity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.UsersService", "LinkIdentity"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets the caller's account no longer be signed in with one of its identities. Its other sessions are ended.
+        ///
+        /// NOT_FOUND when the caller has none of that id; FAILED_PRECONDITION (`LAST_SIGN_IN`) when the account has no password
+        /// and no other identity.
+        pub async fn unlink_identity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnlinkIdentityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnlinkIdentityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/UnlinkIdentity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.UsersService", "UnlinkIdentity"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Streams everything that is kept of the caller, by every service, each with a receipt at its end. Paths begin with the
+        /// role of the service, as in `llm-chat/`.
+        ///
+        /// UNAVAILABLE (`EXPORT_BROKEN`) when a service cannot tell everything: what came until then is not whole.
+        pub async fn export_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportAccountResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/ExportAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.UsersService", "ExportAccount"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Deletes the caller's account, at once and for ever: nobody signs in with it any more, its tokens end within a
+        /// second, and every service erases what it keeps of it, and says so with a receipt. Ids, times and amounts stay,
+        /// without the person.
+        ///
+        /// INVALID_ARGUMENT when the account has a password or a second factor and none is sent; PERMISSION_DENIED
+        /// (`WRONG_PASSWORD`, `WRONG_CODE`), and RESOURCE_EXHAUSTED (`TOO_MANY_ATTEMPTS`) as for Login; FAILED_PRECONDITION
+        /// (`SIGN_IN_AGAIN`) when the account has no password and the session is older than ten minutes, (`LAST_ADMIN`) when it
+        /// would leave no admin.
+        pub async fn delete_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteAccountResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/DeleteAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.UsersService", "DeleteAccount"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells how far the deletion of an account is, to whoever has the token from DeleteAccount. NOT_FOUND for another token.
+        pub async fn get_deletion(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDeletionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDeletionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.UsersService/GetDeletion",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("atelier.users.v1.UsersService", "GetDeletion"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1817,6 +2306,7 @@ pub mod users_service_server {
         /// Changes the caller's password and ends all other sessions of the account.
         ///
         /// PERMISSION_DENIED (`WRONG_PASSWORD`) when the current password does not match.
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         async fn change_password(
             &self,
             request: tonic::Request<super::ChangePasswordRequest>,
@@ -1892,7 +2382,9 @@ pub mod users_service_server {
             tonic::Response<super::RequestPasswordResetResponse>,
             tonic::Status,
         >;
-        /// Sets another password with the token from a mail, verifies the e-mail by it, and ends all sessions.
+        /// Sets another password with the token from a mail, verifies the e-mail by it, and ends all sessions; an account without a
+        /// password gets one. When the e-mail was not verified before, the account's identities, API keys and second factor are
+        /// ended too: whoever set them up may not be who reads the e-mail.
         ///
         /// UNAUTHENTICATED (`MAIL_TOKEN_INVALID`) when the token is unknown, spent or expired.
         async fn reset_password(
@@ -1916,6 +2408,7 @@ pub mod users_service_server {
         /// changes when the token comes back. A token holds for a day, once.
         ///
         /// PERMISSION_DENIED (`WRONG_PASSWORD`) when the password does not match.
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         async fn request_email_change(
             &self,
             request: tonic::Request<super::RequestEmailChangeRequest>,
@@ -1975,6 +2468,7 @@ pub mod users_service_server {
         /// the first began.
         ///
         /// PERMISSION_DENIED (`WRONG_PASSWORD`); FAILED_PRECONDITION (`TOTP_ACTIVE`) when there is one already.
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         async fn enroll_totp(
             &self,
             request: tonic::Request<super::EnrollTotpRequest>,
@@ -1995,6 +2489,7 @@ pub mod users_service_server {
         /// Ends the second factor and its recovery codes.
         ///
         /// FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`, `WRONG_CODE`).
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         async fn disable_totp(
             &self,
             request: tonic::Request<super::DisableTotpRequest>,
@@ -2005,6 +2500,7 @@ pub mod users_service_server {
         /// Makes new recovery codes; the earlier ones stop working.
         ///
         /// FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`).
+        /// FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
         async fn renew_recovery_codes(
             &self,
             request: tonic::Request<super::RenewRecoveryCodesRequest>,
@@ -2072,6 +2568,119 @@ pub mod users_service_server {
             request: tonic::Request<super::GrantRoleRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GrantRoleResponse>,
+            tonic::Status,
+        >;
+        /// Lists who else accounts may sign in with (OpenID Connect), in the order in which to offer them; there may be nobody.
+        async fn list_sign_in_providers(
+            &self,
+            request: tonic::Request<super::ListSignInProvidersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSignInProvidersResponse>,
+            tonic::Status,
+        >;
+        /// Begins to sign in with a provider, by the authorization code flow with PKCE. Send the browser to `authorization_url`;
+        /// the provider sends it back to `redirect_uri` with `state` and `code`, which are for CompleteSignIn, or for
+        /// LinkIdentity when an account called this. It holds for ten minutes.
+        ///
+        /// Called with the token of an anonymous session, an account that is made at the end is that one: its id stays.
+        /// NOT_FOUND (`PROVIDER_UNKNOWN`); PERMISSION_DENIED (`REDIRECT_URI_UNKNOWN`) when the URI is not among
+        /// ATELIER_OIDC_REDIRECT_URIS; UNAVAILABLE (`PROVIDER_AWAY`).
+        async fn start_sign_in(
+            &self,
+            request: tonic::Request<super::StartSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartSignInResponse>,
+            tonic::Status,
+        >;
+        /// Signs in with what came back from the provider. Who has signed in with it before gets the same account whatever the
+        /// e-mails say. Else an e-mail that has no account gets one; the account of an e-mail is signed in, and linked,
+        /// when the provider and the account have both verified it, and otherwise after its password.
+        ///
+        /// FAILED_PRECONDITION (`PASSWORD_REQUIRED`) when it takes the password of the e-mail's account, UNAUTHENTICATED
+        /// (`SECOND_FACTOR_REQUIRED`) when it takes its second factor: call again with the same `sign_in_token` and what is
+        /// asked for; `state` and `code` are not looked at again. (`INVALID_CREDENTIALS`, `WRONG_CODE`) when that does not
+        /// match, and RESOURCE_EXHAUSTED (`TOO_MANY_ATTEMPTS`) as for Login. UNAUTHENTICATED (`SIGN_IN_INVALID`) when it was
+        /// not begun, is completed, or has expired, or when the state is another's; (`PROVIDER_REFUSED`) when the provider does
+        /// not know the code or what it signed does not hold. FAILED_PRECONDITION (`EMAIL_MISSING`) when the provider does not
+        /// tell an e-mail; ALREADY_EXISTS (`PROVIDER_LINKED`) when the e-mail's account has another identity of this provider.
+        /// UNAVAILABLE (`PROVIDER_AWAY`).
+        async fn complete_sign_in(
+            &self,
+            request: tonic::Request<super::CompleteSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CompleteSignInResponse>,
+            tonic::Status,
+        >;
+        /// Lists the providers' accounts that the caller may sign in with, the newest first: at most one of each provider.
+        async fn list_identities(
+            &self,
+            request: tonic::Request<super::ListIdentitiesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIdentitiesResponse>,
+            tonic::Status,
+        >;
+        /// Lets the caller's account be signed in with what came back from the provider. StartSignIn must have been called by
+        /// the same account.
+        ///
+        /// UNAUTHENTICATED (`SIGN_IN_INVALID`, `PROVIDER_REFUSED`) and UNAVAILABLE (`PROVIDER_AWAY`) as for CompleteSignIn;
+        /// ALREADY_EXISTS (`IDENTITY_TAKEN`) when another account has it, (`PROVIDER_LINKED`) when the caller has
+        /// another one of this provider.
+        async fn link_identity(
+            &self,
+            request: tonic::Request<super::LinkIdentityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LinkIdentityResponse>,
+            tonic::Status,
+        >;
+        /// Lets the caller's account no longer be signed in with one of its identities. Its other sessions are ended.
+        ///
+        /// NOT_FOUND when the caller has none of that id; FAILED_PRECONDITION (`LAST_SIGN_IN`) when the account has no password
+        /// and no other identity.
+        async fn unlink_identity(
+            &self,
+            request: tonic::Request<super::UnlinkIdentityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnlinkIdentityResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ExportAccount method.
+        type ExportAccountStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportAccountResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams everything that is kept of the caller, by every service, each with a receipt at its end. Paths begin with the
+        /// role of the service, as in `llm-chat/`.
+        ///
+        /// UNAVAILABLE (`EXPORT_BROKEN`) when a service cannot tell everything: what came until then is not whole.
+        async fn export_account(
+            &self,
+            request: tonic::Request<super::ExportAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportAccountStream>,
+            tonic::Status,
+        >;
+        /// Deletes the caller's account, at once and for ever: nobody signs in with it any more, its tokens end within a
+        /// second, and every service erases what it keeps of it, and says so with a receipt. Ids, times and amounts stay,
+        /// without the person.
+        ///
+        /// INVALID_ARGUMENT when the account has a password or a second factor and none is sent; PERMISSION_DENIED
+        /// (`WRONG_PASSWORD`, `WRONG_CODE`), and RESOURCE_EXHAUSTED (`TOO_MANY_ATTEMPTS`) as for Login; FAILED_PRECONDITION
+        /// (`SIGN_IN_AGAIN`) when the account has no password and the session is older than ten minutes, (`LAST_ADMIN`) when it
+        /// would leave no admin.
+        async fn delete_account(
+            &self,
+            request: tonic::Request<super::DeleteAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteAccountResponse>,
+            tonic::Status,
+        >;
+        /// Tells how far the deletion of an account is, to whoever has the token from DeleteAccount. NOT_FOUND for another token.
+        async fn get_deletion(
+            &self,
+            request: tonic::Request<super::GetDeletionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDeletionResponse>,
             tonic::Status,
         >;
     }
@@ -3599,6 +4208,413 @@ pub mod users_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GrantRoleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/ListSignInProviders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSignInProvidersSvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::ListSignInProvidersRequest>
+                    for ListSignInProvidersSvc<T> {
+                        type Response = super::ListSignInProvidersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSignInProvidersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::list_sign_in_providers(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSignInProvidersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/StartSignIn" => {
+                    #[allow(non_camel_case_types)]
+                    struct StartSignInSvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::StartSignInRequest>
+                    for StartSignInSvc<T> {
+                        type Response = super::StartSignInResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StartSignInRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::start_sign_in(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StartSignInSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/CompleteSignIn" => {
+                    #[allow(non_camel_case_types)]
+                    struct CompleteSignInSvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::CompleteSignInRequest>
+                    for CompleteSignInSvc<T> {
+                        type Response = super::CompleteSignInResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CompleteSignInRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::complete_sign_in(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CompleteSignInSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/ListIdentities" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListIdentitiesSvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::ListIdentitiesRequest>
+                    for ListIdentitiesSvc<T> {
+                        type Response = super::ListIdentitiesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListIdentitiesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::list_identities(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListIdentitiesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/LinkIdentity" => {
+                    #[allow(non_camel_case_types)]
+                    struct LinkIdentitySvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::LinkIdentityRequest>
+                    for LinkIdentitySvc<T> {
+                        type Response = super::LinkIdentityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LinkIdentityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::link_identity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LinkIdentitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/UnlinkIdentity" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnlinkIdentitySvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::UnlinkIdentityRequest>
+                    for UnlinkIdentitySvc<T> {
+                        type Response = super::UnlinkIdentityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnlinkIdentityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::unlink_identity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnlinkIdentitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/ExportAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportAccountSvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::ServerStreamingService<super::ExportAccountRequest>
+                    for ExportAccountSvc<T> {
+                        type Response = super::ExportAccountResponse;
+                        type ResponseStream = T::ExportAccountStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::export_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/DeleteAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteAccountSvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::DeleteAccountRequest>
+                    for DeleteAccountSvc<T> {
+                        type Response = super::DeleteAccountResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::delete_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.UsersService/GetDeletion" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDeletionSvc<T: UsersService>(pub Arc<T>);
+                    impl<
+                        T: UsersService,
+                    > tonic::server::UnaryService<super::GetDeletionRequest>
+                    for GetDeletionSvc<T> {
+                        type Response = super::GetDeletionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDeletionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as UsersService>::get_deletion(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDeletionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

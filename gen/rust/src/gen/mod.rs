@@ -20,6 +20,11 @@ pub mod atelier {
             include!("atelier.policy.v1.rs");
         }
     }
+    pub mod privacy {
+        pub mod v1 {
+            include!("atelier.privacy.v1.rs");
+        }
+    }
     pub mod text_image {
         pub mod v1 {
             include!("atelier.text_image.v1.rs");

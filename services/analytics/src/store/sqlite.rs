@@ -126,6 +126,16 @@ impl UsageStore for SqliteUsageStore {
         rows.iter().map(event_of).collect()
     }
 
+    async fn count(&self, user_id: &str) -> Result<u64, Error> {
+        let (count,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM usage_events WHERE user_id = $1")
+                .bind(user_id)
+                .fetch_one(self.database.read())
+                .await
+                .map_err(Error::store)?;
+        Ok(count.unsigned_abs())
+    }
+
     async fn summarize(&self, query: &SummaryQuery, limit: i64) -> Result<Vec<SummaryRow>, Error> {
         // The hour of the last microsecond before the end: an end on the hour takes nothing out.
         let last_hour = floor(query.window.end.saturating_sub(1), HOUR);

@@ -197,6 +197,22 @@ impl tts::tts_service_server::TtsService for SpeechService {
     ) -> Result<Response<tts::DeleteConversionResponse>, Status> {
         Ok(Response::new(Default::default()))
     }
+
+    type ExportPersonalDataStream = Events<tts::ExportPersonalDataResponse>;
+
+    async fn export_personal_data(
+        &self,
+        _: Request<tts::ExportPersonalDataRequest>,
+    ) -> Result<Response<Self::ExportPersonalDataStream>, Status> {
+        Ok(Response::new(Box::pin(futures_util::stream::empty())))
+    }
+
+    async fn erase_personal_data(
+        &self,
+        _: Request<tts::ErasePersonalDataRequest>,
+    ) -> Result<Response<tts::ErasePersonalDataResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
 }
 
 struct Ledger(Arc<AtomicUsize>);
@@ -222,6 +238,22 @@ impl analytics::analytics_service_server::AnalyticsService for Ledger {
         &self,
         _: Request<analytics::ListUsageEventsRequest>,
     ) -> Result<Response<analytics::ListUsageEventsResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    type ExportPersonalDataStream = Events<analytics::ExportPersonalDataResponse>;
+
+    async fn export_personal_data(
+        &self,
+        _: Request<analytics::ExportPersonalDataRequest>,
+    ) -> Result<Response<Self::ExportPersonalDataStream>, Status> {
+        Ok(Response::new(Box::pin(futures_util::stream::empty())))
+    }
+
+    async fn erase_personal_data(
+        &self,
+        _: Request<analytics::ErasePersonalDataRequest>,
+    ) -> Result<Response<analytics::ErasePersonalDataResponse>, Status> {
         Ok(Response::new(Default::default()))
     }
 }

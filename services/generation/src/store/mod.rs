@@ -4,4 +4,4 @@ mod refusal;
 mod sqlite;
 
 pub use refusal::Refusal;
-pub use sqlite::{Projection, SqliteRecord, erase, migrations};
+pub use sqlite::{Projection, SqliteRecord, erase, has_departed, migrations, refuse_departed};

@@ -116,6 +116,7 @@ impl Record for SqliteRecord {
     async fn insert(&self, new: &NewGeneration) -> Result<Inserted, Error> {
         let digest = digest(new);
         let mut tx = self.database.begin().await?;
+        refuse_departed(&mut tx, &new.owner).await?;
         if let Some(request_id) = &new.request_id {
             let known: Option<(String, Vec<u8>)> = sqlx::query_as(
                 "SELECT id, digest FROM generations WHERE owner = $1 AND request_id = $2",
@@ -217,12 +218,15 @@ impl Record for SqliteRecord {
         }
         let record = read(&mut tx, &lease.id).await?.ok_or(Error::LeaseLost)?;
         self.projection.ended(&mut tx, &record, end).await?;
-        sqlx::query("INSERT INTO generation_outbox (id, event, create_time) VALUES ($1, $2, $3)")
-            .bind(&lease.id)
-            .bind(end.usage_event.encode_to_vec())
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO generation_outbox (id, event, create_time, owner) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(&lease.id)
+        .bind(end.usage_event.encode_to_vec())
+        .bind(now)
+        .bind(&record.owner)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -280,6 +284,48 @@ impl Record for SqliteRecord {
         tx.commit().await?;
         Ok(done.rows_affected() > 0)
     }
+
+    async fn depart(&self, owner: &str) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        sqlx::query(
+            "INSERT INTO generation_departed (owner, time) VALUES ($1, $2) ON CONFLICT (owner) DO NOTHING",
+        )
+        .bind(owner)
+        .bind(moment::now())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn of(
+        &self,
+        owner: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<GenerationRecord>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM generations WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3"
+        );
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(owner)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(self.database.read())
+            .await?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    async fn open_of(&self, owner: &str, limit: u32) -> Result<Vec<String>, Error> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT id FROM generations WHERE owner = $1 AND end_time IS NULL ORDER BY id LIMIT $2",
+        )
+        .bind(owner)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
 }
 
 #[async_trait]
@@ -293,6 +339,15 @@ impl Outbox for SqliteRecord {
         rows.into_iter()
             .map(|(event,)| UsageEvent::decode(event.as_slice()).map_err(Error::store))
             .collect()
+    }
+
+    async fn waiting(&self, owner: &str) -> Result<u64, Error> {
+        let (count,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM generation_outbox WHERE owner = $1")
+                .bind(owner)
+                .fetch_one(self.database.read())
+                .await?;
+        Ok(count.unsigned_abs())
     }
 
     async fn acknowledge(&self, ids: &[String]) -> Result<(), Error> {
@@ -315,4 +370,22 @@ pub async fn erase(writer: &mut Writer, id: &str) -> Result<(), sqlx::Error> {
         .execute(writer)
         .await
         .map(drop)
+}
+
+/// Whether an owner has left. Within a transaction that makes something of the owner, it says so for as long as that lasts.
+pub async fn has_departed(reader: &mut Writer, owner: &str) -> Result<bool, sqlx::Error> {
+    let gone: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM generation_departed WHERE owner = $1")
+        .bind(owner)
+        .fetch_optional(reader)
+        .await?;
+    Ok(gone.is_some())
+}
+
+/// Refuses an owner who has left, within the transaction that would make something of this owner: whichever of the two
+/// comes first, nothing is left behind.
+pub async fn refuse_departed(writer: &mut Writer, owner: &str) -> Result<(), Error> {
+    if has_departed(writer, owner).await? {
+        return Err(Error::Departed);
+    }
+    Ok(())
 }

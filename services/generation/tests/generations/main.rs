@@ -2,6 +2,7 @@
 
 mod cancels;
 mod crashes;
+mod departures;
 mod ends;
 mod fences;
 mod journals;

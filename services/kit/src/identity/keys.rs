@@ -16,7 +16,9 @@ use crate::policy::Scope;
 
 /// Seconds by which clocks may differ.
 const LEEWAY: u64 = 5;
-/// An unknown `kid` asks for the keys again at most this often.
+/// How long a new key is published before it signs, where nothing else is said. Every process of a mesh has the same.
+pub const KEY_LEAD: Duration = Duration::from_secs(90);
+/// An unknown `kid` asks for the keys again at most this often, and more often only where keys sign sooner.
 const REFETCH: Duration = Duration::from_secs(60);
 /// Keys that could not be fetched are asked for again after this long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -65,12 +67,23 @@ impl AccessVerifier {
         Self::timed(source, Arc::new(Instant::now))
     }
 
+    /// The same, where a new key is published for `lead` before it signs: an unknown key is asked for again after two
+    /// thirds of it when that is less than a minute, so that whoever asked just before it was published asks in time.
+    pub fn with_lead(source: Arc<dyn KeySource>, lead: Duration) -> Self {
+        Self::made(source, Arc::new(Instant::now), REFETCH.min(lead * 2 / 3))
+    }
+
     /// The same by another clock, which tests move.
     pub fn timed(source: Arc<dyn KeySource>, ticks: Ticks) -> Self {
+        Self::made(source, ticks, REFETCH)
+    }
+
+    fn made(source: Arc<dyn KeySource>, ticks: Ticks, refetch: Duration) -> Self {
         Self {
             keys: Arc::new(Keys {
                 source,
                 ticks,
+                refetch,
                 kept: RwLock::default(),
                 asked: Arc::default(),
             }),
@@ -185,6 +198,8 @@ impl AccessVerifier {
 struct Keys {
     source: Arc<dyn KeySource>,
     ticks: Ticks,
+    /// How often an unknown key asks, at most.
+    refetch: Duration,
     kept: RwLock<Kept>,
     /// When the source was last asked, and whether it answered; held while it is asked.
     asked: Arc<Mutex<Option<(Instant, bool)>>>,
@@ -239,7 +254,7 @@ impl Keys {
             return Ok(key);
         }
         match *turn {
-            Some((at, true)) if self.elapsed(at) < REFETCH => {
+            Some((at, true)) if self.elapsed(at) < self.refetch => {
                 return Err(invalid("the key is not known"));
             }
             Some((at, false)) if self.elapsed(at) < RETRY => return Err(unreachable_keys()),

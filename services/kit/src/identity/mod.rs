@@ -12,7 +12,7 @@ use crate::fault::{Fault, Kind};
 use crate::network::Network;
 use crate::policy::Scope;
 
-pub use keys::{AccessVerifier, KeySource, Ticks};
+pub use keys::{AccessVerifier, KEY_LEAD, KeySource, Ticks};
 pub use revocations::{News, NewsStream, RevocationSource, Revocations};
 pub use service_token::ServiceTokens;
 

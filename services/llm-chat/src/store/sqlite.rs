@@ -79,6 +79,9 @@ fn one(what: &str, rest: &str) -> AssertSqlSafe<String> {
 impl ConversationStore for SqliteConversationStore {
     async fn insert(&self, new: &NewConversation) -> Result<Conversation, Error> {
         let mut tx = self.database.begin().await?;
+        if atelier_generation::store::has_departed(&mut tx, &new.owner).await? {
+            return Err(Error::Departed(atelier_generation::Error::Departed));
+        }
         if let Some(request_id) = &new.request_id {
             let known: Option<(String, Vec<u8>)> = sqlx::query_as(
                 "SELECT id, digest FROM conversations WHERE owner = $1 AND request_id = $2",
@@ -145,6 +148,24 @@ impl ConversationStore for SqliteConversationStore {
         .bind(owner)
         .bind(time)
         .bind(id)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows)
+    }
+
+    async fn by_id(
+        &self,
+        owner: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Conversation>, Error> {
+        let rows = sqlx::query_as(one(
+            CONVERSATION,
+            "FROM conversations WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3",
+        ))
+        .bind(owner)
+        .bind(after)
         .bind(limit)
         .fetch_all(self.database.read())
         .await?;
@@ -237,5 +258,45 @@ impl ConversationStore for SqliteConversationStore {
         .await?;
         messages.reverse();
         Ok((conversation, messages))
+    }
+
+    async fn erase_messages(&self, owner: &str, limit: i64) -> Result<Vec<Option<String>>, Error> {
+        let mut tx = self.database.begin().await?;
+        let page: Vec<(String, Option<String>)> = sqlx::query_as(
+            "SELECT m.id, m.generation_id FROM conversations c JOIN messages m ON m.conversation_id = c.id \
+             WHERE c.owner = $1 LIMIT $2",
+        )
+        .bind(owner)
+        .bind(limit)
+        .fetch_all(&mut *tx)
+        .await?;
+        for (id, generation) in &page {
+            sqlx::query("DELETE FROM messages WHERE id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
+            if let Some(generation) = generation {
+                atelier_generation::store::erase(&mut tx, generation).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(page.into_iter().map(|(_, generation)| generation).collect())
+    }
+
+    async fn erase_conversations(&self, owner: &str, limit: i64) -> Result<u64, Error> {
+        let mut tx = self.database.begin().await?;
+        let done = sqlx::query(
+            "DELETE FROM conversations WHERE id IN (SELECT id FROM conversations WHERE owner = $1 LIMIT $2)",
+        )
+        .bind(owner)
+        .bind(limit)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn write_back(&self) -> Result<(), Error> {
+        Ok(self.database.write_back().await?)
     }
 }

@@ -7,7 +7,7 @@ use atelier_kit::config::Settings;
 use atelier_kit::identity::Role;
 use atelier_kit::link::Link;
 use atelier_kit::policy::Policies;
-use atelier_kit::testing::{Issuer, foundation_with, mount};
+use atelier_kit::testing::{Issuer, agreeable, foundation_with, mount};
 use atelier_llm_chat::Config;
 use atelier_proto::generation::v1::GenerationEvent;
 use atelier_proto::generation::v1::generation_event::Event;
@@ -20,6 +20,7 @@ pub struct World {
     pub client: LlmChatServiceClient<Link>,
     pub issuer: Issuer,
     _guard: tokio_util::sync::DropGuard,
+    _counting: tokio_util::sync::DropGuard,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -34,7 +35,9 @@ impl World {
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
         );
-        let foundation = foundation_with("llm-chat", folder, &BTreeMap::new());
+        let (analytics, counting) = agreeable();
+        let routes = BTreeMap::from([("analytics".to_owned(), analytics)]);
+        let foundation = foundation_with("llm-chat", folder, &routes);
         let stop = foundation.stop.clone().drop_guard();
         let service = atelier_llm_chat::build(Config::read(&settings), &foundation)
             .await
@@ -46,6 +49,7 @@ impl World {
             client: LlmChatServiceClient::new(link),
             issuer,
             _guard: guard,
+            _counting: counting,
             _stop: stop,
         }
     }

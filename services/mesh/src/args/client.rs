@@ -42,6 +42,12 @@ pub enum ClientCommand {
     Whoami(Whoami),
     /// Tells what was used
     Usage(Usage),
+    /// Takes along everything that is kept of the account: files in a new folder
+    #[command(after_help = EXPORT_HELP)]
+    Export(Export),
+    /// Deletes the account and everything that it has made, for ever
+    #[command(after_help = DELETE_HELP)]
+    DeleteAccount(DeleteAccount),
     /// Registers, logs in, chats, draws, speaks, and reads the usage back
     Demo(Demo),
     /// Prints what a shell needs to complete these commands
@@ -75,6 +81,25 @@ Examples:
   atelier say --format flac -o tale.flac < tale.txt
 
 Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 75 try later, 77 not signed in or not allowed, 130 Ctrl-C.";
+
+const EXPORT_HELP: &str = "\
+Examples:
+  atelier export mine                            a folder that is not there yet, or is empty
+  atelier export mine --json | jq .service       the receipts of the services
+
+The folder is there when everything is in it, and not before.
+
+Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 77 not signed in or not allowed, 130 Ctrl-C.";
+
+const DELETE_HELP: &str = "\
+Examples:
+  atelier delete-account                         asks for the e-mail and the password
+  atelier delete-account --yes --password-stdin < password-file
+
+It waits until every service has erased its part and shows what each has. Ctrl-C ends the waiting and not the deletion.
+
+Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 75 deleted, but not all services have answered yet, 77 not signed in or
+not allowed, 130 Ctrl-C.";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
@@ -246,6 +271,38 @@ pub struct Usage {
     pub reach: Reach,
 }
 
+/// The flags of `atelier export`.
+#[derive(Debug, ClapArgs)]
+pub struct Export {
+    /// The folder to write to; it is made, or is empty
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// The receipts as protobuf JSON, one object a line: an atelier.privacy.v1.ExportReceipt for each service
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+/// The flags of `atelier delete-account`.
+#[derive(Debug, ClapArgs)]
+pub struct DeleteAccount {
+    /// Deletes without asking for the e-mail
+    #[arg(long)]
+    pub yes: bool,
+    /// Reads the password from standard input; without it the terminal is asked
+    #[arg(long, requires = "yes")]
+    pub password_stdin: bool,
+    /// The code of the authenticator, or a recovery code; the terminal is asked where one is needed
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// The receipts as protobuf JSON, one object a line: an atelier.privacy.v1.ErasureReceipt for each service
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
 /// The demo's own flags.
 #[derive(Debug, ClapArgs)]
 pub struct Demo {
@@ -284,6 +341,8 @@ impl ClientCommand {
             Self::Logout(logout) => Some(&logout.reach),
             Self::Whoami(whoami) => Some(&whoami.reach),
             Self::Usage(usage) => Some(&usage.reach),
+            Self::Export(export) => Some(&export.reach),
+            Self::DeleteAccount(delete) => Some(&delete.reach),
             Self::Demo(demo) => Some(&demo.reach),
             Self::Completions { .. } => None,
         }

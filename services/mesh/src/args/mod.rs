@@ -13,7 +13,9 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use url::Url;
 
 pub use admin::{Admin, AdminCommand, GivenRole, KeysCommand, Way};
-pub use client::{Chat, ClientCommand, Demo, Format, Image, Login, Say, Usage, Whoami};
+pub use client::{
+    Chat, ClientCommand, DeleteAccount, Demo, Export, Format, Image, Login, Say, Usage, Whoami,
+};
 pub use simulator::Simulator;
 
 use crate::certs;

@@ -106,7 +106,19 @@ fn is_overheard(connection: &Connection) -> bool {
 
 /// The password, from standard input or from the terminal; a new one is asked for twice.
 fn password(login: &Login) -> anyhow::Result<SecretString> {
-    if login.password_stdin {
+    let password = asked_password(&login.email, login.password_stdin)?;
+    if login.register && !login.password_stdin {
+        let again = ask("Once more: ")?;
+        if again.expose_secret() != password.expose_secret() {
+            return Err(Trouble::usage("the two passwords differ").into());
+        }
+    }
+    Ok(password)
+}
+
+/// The password of an e-mail, from standard input or from the terminal.
+pub fn asked_password(email: &str, from_stdin: bool) -> anyhow::Result<SecretString> {
+    if from_stdin {
         let mut bytes = Vec::new();
         std::io::stdin()
             .lock()
@@ -121,15 +133,15 @@ fn password(login: &Login) -> anyhow::Result<SecretString> {
         let line = "there is no terminal to ask for the password on: --password-stdin reads it";
         return Err(Trouble::usage(line).into());
     }
-    let ask = |prompt: String| {
-        rpassword::prompt_password(prompt)
-            .map_err(|_| Trouble::interrupted("no password was given"))
-    };
-    let password = ask(format!("Password of {}: ", plain(&login.email)))?;
-    if login.register && ask("Once more: ".to_owned())? != password {
-        return Err(Trouble::usage("the two passwords differ").into());
-    }
-    given(password)
+    let password = ask(&format!("Password of {}: ", plain(email)))?;
+    given(password.expose_secret().to_owned())
+}
+
+/// Asks the terminal for something that it does not show.
+pub fn ask(prompt: &str) -> anyhow::Result<SecretString> {
+    let typed = rpassword::prompt_password(prompt)
+        .map_err(|_| Trouble::interrupted("nothing was given"))?;
+    Ok(typed.into())
 }
 
 fn given(password: String) -> anyhow::Result<SecretString> {

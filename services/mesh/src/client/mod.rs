@@ -8,10 +8,12 @@ mod chat;
 mod connection;
 mod credentials;
 pub mod demo;
+mod export;
 mod generation;
 mod image;
 mod interrupt;
 pub mod json;
+mod leaving;
 mod markdown;
 mod object;
 mod output;
@@ -75,6 +77,8 @@ pub async fn run(command: ClientCommand, settings: &Settings, args: &Args) -> an
         ClientCommand::Logout(_) => account::logout(&ground).await,
         ClientCommand::Whoami(whoami) => account::whoami(&ground, whoami).await,
         ClientCommand::Usage(usage) => account::usage(&ground, usage).await,
+        ClientCommand::Export(export) => export::run(&ground, export).await,
+        ClientCommand::DeleteAccount(delete) => leaving::run(&ground, delete).await,
         ClientCommand::Demo(demo) => demo::run(&ground, demo).await,
         ClientCommand::Completions { .. } => Ok(()),
     }

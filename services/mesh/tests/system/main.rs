@@ -4,12 +4,15 @@
 #![cfg(unix)]
 
 mod demo;
+mod handshake;
 mod invalid;
+mod leaving;
 mod media;
 mod people;
 mod policy;
 mod process;
 mod raw;
+mod renewal;
 mod running;
 mod simulator;
 mod split;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use atelier_proto::DESCRIPTOR;
+use axum::body::HttpBody as Body;
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
-use tonic::client::Grpc;
+use tonic::client::{Grpc, GrpcService};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -91,7 +91,12 @@ impl Answer {
 }
 
 /// Calls a method, unary or streaming, and looks at its first answer.
-pub async fn call(channel: &Channel, path: &str, token: Option<&str>, message: Bytes) -> Answer {
+pub async fn call<S>(channel: &S, path: &str, token: Option<&str>, message: Bytes) -> Answer
+where
+    S: GrpcService<tonic::body::Body> + Clone,
+    S::ResponseBody: Body<Data = Bytes> + Send + 'static,
+    <S::ResponseBody as Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut request = Request::new(tokio_stream::once(message));
     if let Some(token) = token {
         let value = format!("Bearer {token}").parse().expect("a header's value");
@@ -101,6 +106,7 @@ pub async fn call(channel: &Channel, path: &str, token: Option<&str>, message: B
     let called = async {
         let mut grpc = Grpc::new(channel.clone());
         grpc.ready().await.map_err(|error| {
+            let error: Box<dyn std::error::Error + Send + Sync> = error.into();
             Status::unavailable(format!("the connection is not ready: {error}"))
         })?;
         let answer = grpc.streaming(request, path.clone(), Plain).await?;

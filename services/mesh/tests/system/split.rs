@@ -19,12 +19,23 @@ pub const SERVICES: [(&str, &str); 5] = [
     ("analytics", "ATELIER_ANALYTICS_URL"),
 ];
 
+/// Six processes of one role each, the edge first.
+pub const SIX: [&[&str]; 6] = [
+    &["edge"],
+    &["users"],
+    &["llm-chat"],
+    &["text-image"],
+    &["tts"],
+    &["analytics"],
+];
+
 /// A mesh of several processes, of which some run.
 pub struct Split {
     machines: Vec<Machine>,
     port: u16,
     edge: String,
     addresses: Vec<(&'static str, &'static str, String)>,
+    settings: Vec<(&'static str, String)>,
 }
 
 /// What runs, or can be started, on a folder of its own.
@@ -56,29 +67,44 @@ impl Split {
                 .iter()
                 .map(|(role, name)| (*role, *name, format!("http://127.0.0.1:{}", free_port())))
                 .collect(),
+            settings: Vec::new(),
         }
     }
 
     /// Gives every machine the certificates of its own roles, made by the program itself, and speaks TLS between them.
     pub async fn with_certificates(mut self, folder: &Path) -> Self {
-        let to = folder.display().to_string();
-        let made = Launch::new(&["admin", "certs", "--to", &to]).run().await;
-        assert_eq!(made.code(), Some(0), "{made:?}");
         for machine in &mut self.machines {
-            let own = machine.data.join("certificates");
-            fs::create_dir_all(&own).unwrap();
-            let of_roles = machine
-                .roles
-                .iter()
-                .flat_map(|role| [format!("{role}.pem"), format!("{role}-key.pem")]);
-            for name in of_roles.chain(["ca.pem".to_owned()]) {
-                fs::copy(folder.join(&name), own.join(&name)).unwrap();
-            }
-            machine.certificates = Some(own);
+            machine.certificates = Some(machine.data.join("certificates"));
         }
+        self.renew_certificates(folder).await;
         for (_, _, url) in &mut self.addresses {
             *url = url.replacen("http://", "https://", 1);
         }
+        self
+    }
+
+    /// Makes new certificates for all roles, by the authority of the folder they came from, and brings each machine its own.
+    pub async fn renew_certificates(&self, folder: &Path) {
+        let to = folder.display().to_string();
+        let made = Launch::new(&["admin", "certs", "--to", &to]).run().await;
+        assert_eq!(made.code(), Some(0), "{made:?}");
+        for machine in &self.machines {
+            let own = machine.certificates.as_ref().expect("certificates");
+            fs::create_dir_all(own).unwrap();
+            // The key before its certificate, as the program itself writes them.
+            let of_roles = machine
+                .roles
+                .iter()
+                .flat_map(|role| [format!("{role}-key.pem"), format!("{role}.pem")]);
+            for name in of_roles.chain(["ca.pem".to_owned()]) {
+                fs::copy(folder.join(&name), own.join(&name)).unwrap();
+            }
+        }
+    }
+
+    /// Sets a variable of every process.
+    pub fn set(mut self, name: &'static str, value: &str) -> Self {
+        self.settings.push((name, value.to_owned()));
         self
     }
 
@@ -102,7 +128,7 @@ impl Split {
     /// Starts the process that has a role, for the first time or again.
     pub async fn begin(&mut self, role: &str) {
         let (port, edge) = (self.port.to_string(), self.edge.clone());
-        let addresses = self.addresses.clone();
+        let (addresses, settings) = (self.addresses.clone(), self.settings.clone());
         let machine = self.machine(role);
         assert!(machine.running.is_none(), "{role} runs already");
         let roles: Vec<&str> = machine.roles.iter().map(String::as_str).collect();
@@ -111,7 +137,8 @@ impl Split {
             .args(&["--port", &port, "--admin-port", "0"])
             .env("ATELIER_SECRET", SECRET)
             .env("ATELIER_PUBLIC_URL", &edge)
-            .env("ATELIER_LAME_DUCK_SECONDS", "0");
+            .env("ATELIER_LAME_DUCK_SECONDS", "0")
+            .envs(&settings);
         if let Some(folder) = &machine.certificates {
             launch = launch.env("ATELIER_CERTS", folder.display().to_string());
         }
@@ -130,6 +157,11 @@ impl Split {
     pub async fn kill(&mut self, role: &str) {
         let running = self.machine(role).running.take();
         running.expect("a running process").kill().await;
+    }
+
+    /// The folder of the process that has a role.
+    pub fn data(&mut self, role: &str) -> String {
+        self.machine(role).data.display().to_string()
     }
 
     /// The admin port of the process that has a role.

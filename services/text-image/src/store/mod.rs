@@ -3,7 +3,7 @@
 mod projection;
 mod sqlite;
 
-pub use projection::ImageRows;
+pub use projection::{ImageRows, SETTLING};
 pub use sqlite::SqliteImageStore;
 
 /// What the driver says is told to the rules as a failure of the store.

@@ -12,11 +12,20 @@ use crate::image::{Commission, Stored};
 use crate::layout;
 
 /// How long after a failure its objects are cleared away: a put that was under way may still arrive.
-const SETTLING: Micros = 10_000_000;
+pub const SETTLING: Micros = 10_000_000;
 
 /// Writes pictures with their generations.
 #[derive(Clone, Copy, Debug)]
-pub struct ImageRows;
+pub struct ImageRows {
+    settling: Micros,
+}
+
+impl ImageRows {
+    /// Objects of a failure are cleared away so long after it.
+    pub fn new(settling: Micros) -> Self {
+        Self { settling }
+    }
+}
 
 #[async_trait]
 impl Projection for ImageRows {
@@ -58,8 +67,9 @@ impl Projection for ImageRows {
                 .await?;
             return leave(
                 writer,
+                &record.owner,
                 &layout::prefix(&record.id, record.create_time),
-                now + SETTLING,
+                now + self.settling,
             )
             .await;
         }
@@ -82,7 +92,8 @@ impl Projection for ImageRows {
         .fetch_optional(&mut *writer)
         .await?;
         let Some((create_time,)) = kept else {
-            return leave(writer, &layout::prefix(&record.id, record.create_time), now).await;
+            let prefix = layout::prefix(&record.id, record.create_time);
+            return leave(writer, &record.owner, &prefix, now).await;
         };
         // The row's own time and not the record's: midnight may lie between the two, and the history reads rows.
         stale(writer, &record.owner, layout::day_of(create_time)).await
@@ -105,15 +116,17 @@ pub(super) async fn stale(writer: &mut Writer, user_id: &str, day: i64) -> Resul
 /// The objects under this prefix belong to no picture any more.
 pub(super) async fn leave(
     writer: &mut Writer,
+    user_id: &str,
     prefix: &str,
     due: Micros,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO leftovers (prefix, due_time) VALUES ($1, $2) \
+        "INSERT INTO leftovers (prefix, due_time, user_id) VALUES ($1, $2, $3) \
          ON CONFLICT (prefix) DO UPDATE SET due_time = MAX(due_time, excluded.due_time)",
     )
     .bind(prefix)
     .bind(due)
+    .bind(user_id)
     .execute(writer)
     .await
     .map(drop)

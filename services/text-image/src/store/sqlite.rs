@@ -131,7 +131,8 @@ impl ImageStore for SqliteImageStore {
         atelier_generation::store::erase(&mut tx, id).await?;
         // A picture without an object left its prefix behind when it ended.
         if let Some(stored) = &image.stored {
-            leave(&mut tx, layout::prefix_of(&stored.s3_key), moment::now()).await?;
+            let prefix = layout::prefix_of(&stored.s3_key);
+            leave(&mut tx, user_id, prefix, moment::now()).await?;
             stale(&mut tx, user_id, layout::day_of(image.create_time)).await?;
         }
         tx.commit().await?;
@@ -199,5 +200,58 @@ impl ImageStore for SqliteImageStore {
             .await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    async fn has_departed(&self, user_id: &str) -> Result<bool, Error> {
+        let mut reader = self.database.read().acquire().await?;
+        Ok(atelier_generation::store::has_departed(&mut reader, user_id).await?)
+    }
+
+    async fn unsettled(&self, user_id: &str, now: Micros) -> Result<Option<Micros>, Error> {
+        let (last,): (Option<Micros>,) = sqlx::query_as(
+            "SELECT MAX(due_time) FROM leftovers WHERE user_id = $1 AND due_time > $2",
+        )
+        .bind(user_id)
+        .bind(now)
+        .fetch_one(self.database.read())
+        .await?;
+        Ok(last)
+    }
+
+    async fn leftovers_of(&self, user_id: &str, limit: i64) -> Result<Vec<String>, Error> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT prefix FROM leftovers WHERE user_id = $1 LIMIT $2")
+                .bind(user_id)
+                .bind(limit)
+                .fetch_all(self.database.read())
+                .await?;
+        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+    }
+
+    async fn erase(&self, ids: &[String]) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        for id in ids {
+            sqlx::query("DELETE FROM images WHERE id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
+            atelier_generation::store::erase(&mut tx, id).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn forget_histories(&self, user_id: &str) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        sqlx::query("DELETE FROM stale_histories WHERE user_id = $1")
+            .bind(user_id)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn write_back(&self) -> Result<(), Error> {
+        Ok(self.database.write_back().await?)
     }
 }

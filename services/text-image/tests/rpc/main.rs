@@ -2,6 +2,7 @@
 //! behind them; where an API of others is needed, one answers on loopback.
 
 mod bounds;
+mod leaving;
 mod lists;
 mod lives;
 mod objects;

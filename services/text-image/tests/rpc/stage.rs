@@ -13,7 +13,7 @@ use atelier_kit::objects::embedded::{EmbeddedS3, random_credentials};
 use atelier_kit::objects::{BlobStore, DoorKey, EdgeDoor, ObjectKey, S3BlobStore, door};
 use atelier_kit::policy::Policies;
 use atelier_kit::service::Ending;
-use atelier_kit::testing::{Issuer, foundation_with, mount, secret};
+use atelier_kit::testing::{Issuer, agreeable, foundation_with, mount, secret};
 use atelier_proto::generation::v1::GenerationEvent;
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::text_image::v1::text_image_service_client::TextImageServiceClient;
@@ -46,6 +46,7 @@ pub struct World {
     tasks: TaskTracker,
     stop: CancellationToken,
     _guard: DropGuard,
+    _counting: DropGuard,
     _stop: DropGuard,
 }
 
@@ -60,7 +61,9 @@ impl World {
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
         );
-        let mut foundation = foundation_with(ROLE, folder, &BTreeMap::new());
+        let (analytics, counting) = agreeable();
+        let routes = BTreeMap::from([("analytics".to_owned(), analytics)]);
+        let mut foundation = foundation_with(ROLE, folder, &routes);
         let stop = foundation.stop.clone();
         let s3_stop = stop.child_token();
         let (access, key) = random_credentials().unwrap();
@@ -98,6 +101,7 @@ impl World {
             _stop: stop.clone().drop_guard(),
             stop,
             _guard: guard,
+            _counting: counting,
         }
     }
 

@@ -91,6 +91,7 @@ impl Projection for ConversionRows {
                 .await?;
             return leave(
                 writer,
+                &record.owner,
                 &layout::prefix(&record.id, order.create_time),
                 now + SETTLING,
             )
@@ -121,15 +122,17 @@ impl Projection for ConversionRows {
 /// The objects under this prefix belong to no conversion any more.
 pub(super) async fn leave(
     writer: &mut Writer,
+    user_id: &str,
     prefix: &str,
     due: Micros,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO leftovers (prefix, due_time) VALUES ($1, $2) ON CONFLICT (prefix) DO UPDATE SET due_time = \
+        "INSERT INTO leftovers (prefix, due_time, user_id) VALUES ($1, $2, $3) ON CONFLICT (prefix) DO UPDATE SET due_time = \
          CASE WHEN leftovers.due_time > excluded.due_time THEN leftovers.due_time ELSE excluded.due_time END",
     )
     .bind(prefix)
     .bind(due)
+    .bind(user_id)
     .execute(writer)
     .await
     .map(drop)

@@ -132,7 +132,7 @@ impl ConversionStore for SqliteConversionStore {
             .await
             .map_err(failed)?;
         let prefix = layout::prefix(id, conversion.order.create_time);
-        leave(&mut tx, &prefix, moment::now())
+        leave(&mut tx, user_id, &prefix, moment::now())
             .await
             .map_err(failed)?;
         tx.commit().await.map_err(failed)?;
@@ -159,5 +159,47 @@ impl ConversionStore for SqliteConversionStore {
             .await
             .map_err(failed)?;
         tx.commit().await.map_err(failed)
+    }
+
+    async fn unsettled(&self, user_id: &str, now: Micros) -> Result<Option<Micros>, Error> {
+        let (last,): (Option<Micros>,) = sqlx::query_as(
+            "SELECT MAX(due_time) FROM leftovers WHERE user_id = $1 AND due_time > $2",
+        )
+        .bind(user_id)
+        .bind(now)
+        .fetch_one(self.database.read())
+        .await
+        .map_err(failed)?;
+        Ok(last)
+    }
+
+    async fn leftovers_of(&self, user_id: &str, limit: i64) -> Result<Vec<String>, Error> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT prefix FROM leftovers WHERE user_id = $1 LIMIT $2")
+                .bind(user_id)
+                .bind(limit)
+                .fetch_all(self.database.read())
+                .await
+                .map_err(failed)?;
+        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+    }
+
+    async fn erase(&self, ids: &[String]) -> Result<(), Error> {
+        let mut tx = self.database.begin().await.map_err(failed)?;
+        for id in ids {
+            sqlx::query("DELETE FROM tts_conversions WHERE id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+            atelier_generation::store::erase(&mut tx, id)
+                .await
+                .map_err(failed)?;
+        }
+        tx.commit().await.map_err(failed)
+    }
+
+    async fn write_back(&self) -> Result<(), Error> {
+        self.database.write_back().await.map_err(failed)
     }
 }

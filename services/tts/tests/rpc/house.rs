@@ -1,5 +1,6 @@
 //! A service under test: its folder and its object store, which outlive it, and what tests ask of it in few words.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use atelier_kit::config::Settings;
@@ -9,7 +10,7 @@ use atelier_kit::objects::embedded::{EmbeddedS3, random_credentials};
 use atelier_kit::objects::{BlobStore, DoorKey, EdgeDoor, ObjectKey, S3BlobStore};
 use atelier_kit::policy::Policies;
 use atelier_kit::service::{Foundation, Service};
-use atelier_kit::testing::{Issuer, foundation, mount_route, secret};
+use atelier_kit::testing::{Issuer, agreeable, foundation_with, mount_route, secret};
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{Artifact, Failed, GenerationEvent, State};
 use atelier_proto::tts::v1 as pb;
@@ -65,7 +66,9 @@ impl House {
         let config = atelier_tts::Config::read(&settings);
         let declared: Vec<_> = atelier_tts::SETTINGS.iter().collect();
         settings.finish(&declared).unwrap();
-        let mut foundation = foundation("tts", self.folder.path());
+        let (analytics, counting) = agreeable();
+        let routes = BTreeMap::from([("analytics".to_owned(), analytics)]);
+        let mut foundation = foundation_with("tts", self.folder.path(), &routes);
         foundation.objects = Some(self.objects.clone());
         let mut service = atelier_tts::build(config, &foundation).await.unwrap();
         let endings = [service.interrupt.take(), service.close.take()];
@@ -81,6 +84,7 @@ impl House {
             foundation,
             endings,
             _guard: guard,
+            _counting: counting,
         }
     }
 
@@ -113,6 +117,7 @@ pub struct Room {
     foundation: Foundation,
     endings: [Option<atelier_kit::service::Ending>; 2],
     _guard: DropGuard,
+    _counting: DropGuard,
 }
 
 impl Room {

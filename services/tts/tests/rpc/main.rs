@@ -5,6 +5,7 @@
 
 mod house;
 mod keeping;
+mod leaving;
 mod provider;
 mod refusing;
 mod speaking;

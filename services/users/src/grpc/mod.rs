@@ -5,7 +5,9 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod emails;
+mod identities;
 mod keys;
+mod leaving;
 mod operator;
 mod revocations;
 mod second_factor;
@@ -276,5 +278,70 @@ impl UsersService for UsersGrpc {
         request: Request<pb::GrantRoleRequest>,
     ) -> Answer<pb::GrantRoleResponse> {
         UsersGrpc::grant_role(self, request).await
+    }
+
+    async fn list_sign_in_providers(
+        &self,
+        request: Request<pb::ListSignInProvidersRequest>,
+    ) -> Answer<pb::ListSignInProvidersResponse> {
+        UsersGrpc::list_sign_in_providers(self, request).await
+    }
+
+    async fn start_sign_in(
+        &self,
+        request: Request<pb::StartSignInRequest>,
+    ) -> Answer<pb::StartSignInResponse> {
+        UsersGrpc::start_sign_in(self, request).await
+    }
+
+    async fn complete_sign_in(
+        &self,
+        request: Request<pb::CompleteSignInRequest>,
+    ) -> Answer<pb::CompleteSignInResponse> {
+        UsersGrpc::complete_sign_in(self, request).await
+    }
+
+    async fn list_identities(
+        &self,
+        request: Request<pb::ListIdentitiesRequest>,
+    ) -> Answer<pb::ListIdentitiesResponse> {
+        UsersGrpc::list_identities(self, request).await
+    }
+
+    async fn link_identity(
+        &self,
+        request: Request<pb::LinkIdentityRequest>,
+    ) -> Answer<pb::LinkIdentityResponse> {
+        UsersGrpc::link_identity(self, request).await
+    }
+
+    async fn unlink_identity(
+        &self,
+        request: Request<pb::UnlinkIdentityRequest>,
+    ) -> Answer<pb::UnlinkIdentityResponse> {
+        UsersGrpc::unlink_identity(self, request).await
+    }
+
+    type ExportAccountStream = leaving::Told;
+
+    async fn export_account(
+        &self,
+        request: Request<pb::ExportAccountRequest>,
+    ) -> Answer<Self::ExportAccountStream> {
+        UsersGrpc::export_account(self, request).await
+    }
+
+    async fn delete_account(
+        &self,
+        request: Request<pb::DeleteAccountRequest>,
+    ) -> Answer<pb::DeleteAccountResponse> {
+        UsersGrpc::delete_account(self, request).await
+    }
+
+    async fn get_deletion(
+        &self,
+        request: Request<pb::GetDeletionRequest>,
+    ) -> Answer<pb::GetDeletionResponse> {
+        UsersGrpc::get_deletion(self, request).await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 
+use super::memory::{KEPT, Spare};
 use crate::error::Error;
 use crate::ports::Passwords;
 
@@ -26,6 +27,8 @@ pub struct Argon2Passwords {
     argon2: Argon2<'static>,
     /// As many as cores: each takes a core and 19 MiB, so more at once would only take longer together.
     places: Arc<Semaphore>,
+    /// What those in their places work in.
+    spare: Spare,
     /// What the password of an unknown account is compared with: the same parameters, and no password fits it.
     nobody: Arc<str>,
 }
@@ -43,6 +46,7 @@ impl Argon2Passwords {
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             places: Arc::new(Semaphore::new(cores)),
+            spare: Spare::default(),
             nobody,
         })
     }
@@ -69,6 +73,38 @@ impl Argon2Passwords {
     }
 }
 
+/// Whether a password fits what was kept of one.
+fn fits(
+    argon2: &Argon2<'static>,
+    spare: &Spare,
+    password: &[u8],
+    kept: &PasswordHash,
+) -> Result<bool, Error> {
+    let today = kept.algorithm == Algorithm::Argon2id.ident()
+        && kept.version == Some(Version::V0x13.into())
+        && Params::try_from(kept).is_ok_and(|then| {
+            let today = argon2.params();
+            (then.m_cost(), then.t_cost(), then.p_cost())
+                == (today.m_cost(), today.t_cost(), today.p_cost())
+        });
+    let (Some(salt), Some(expected), true) = (&kept.salt, &kept.hash, today) else {
+        // Of another time: it brings its own parameters, and is hashed anew when it fits.
+        return match argon2.verify_password(password, kept) {
+            Ok(()) => Ok(true),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(error) => Err(Error::crypto(error)),
+        };
+    };
+    let mut computed = vec![0; expected.as_ref().len()];
+    spare
+        .with(argon2.params().block_count(), |memory| {
+            argon2.hash_password_into_with_memory(password, salt.as_ref(), &mut computed, memory)
+        })
+        .map_err(Error::crypto)?;
+    // Outputs are compared in constant time.
+    Ok(Output::new(&computed).map_err(Error::crypto)? == *expected)
+}
+
 #[async_trait]
 impl Passwords for Argon2Passwords {
     async fn hash(&self, password: SecretString) -> Result<String, Error> {
@@ -82,17 +118,20 @@ impl Passwords for Argon2Passwords {
     }
 
     async fn verify(&self, password: SecretString, kept: Option<String>) -> Result<bool, Error> {
+        // An account without a password keeps an empty text: it costs what nobody's costs, and nothing fits it.
+        let kept = kept.filter(|kept| !kept.is_empty());
         let exists = kept.is_some();
         let kept = kept.unwrap_or_else(|| self.nobody.to_string());
-        self.run(move |argon2| {
-            let kept = PasswordHash::new(&kept).map_err(Error::crypto)?;
-            match argon2.verify_password(password.expose_secret().as_bytes(), &kept) {
-                Ok(()) => Ok(exists),
-                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(Error::crypto(error)),
-            }
-        })
-        .await
+        let spare = self.spare.clone();
+        let verdict = self
+            .run(move |argon2| {
+                let kept = PasswordHash::new(&kept).map_err(Error::crypto)?;
+                let fits = fits(argon2, &spare, password.expose_secret().as_bytes(), &kept)?;
+                Ok(fits && exists)
+            })
+            .await;
+        self.spare.give_back_after(KEPT);
+        verdict
     }
 
     fn needs_rehash(&self, kept: &str) -> bool {
@@ -177,18 +216,21 @@ mod tests {
         let passwords = Argon2Passwords::new().unwrap();
         let kept = passwords.hash("correct horse".into()).await.unwrap();
         // The quickest of several, so that a busy machine does not decide.
-        let mut quickest = [std::time::Duration::MAX; 2];
+        let mut quickest = [std::time::Duration::MAX; 3];
         for _ in 0..5 {
-            for (at, kept) in [Some(kept.clone()), None].into_iter().enumerate() {
+            let all = [Some(kept.clone()), None, Some(String::new())];
+            for (at, kept) in all.into_iter().enumerate() {
                 let begun = Instant::now();
                 assert!(!passwords.verify("wrong".into(), kept).await.unwrap());
                 quickest[at] = quickest[at].min(begun.elapsed());
             }
         }
-        let [somebody, nobody] = quickest;
-        assert!(
-            nobody * 3 > somebody && somebody * 3 > nobody,
-            "{somebody:?} and {nobody:?}"
-        );
+        let [somebody, others @ ..] = quickest;
+        for nobody in others {
+            assert!(
+                nobody * 3 > somebody && somebody * 3 > nobody,
+                "{somebody:?} and {nobody:?}"
+            );
+        }
     }
 }

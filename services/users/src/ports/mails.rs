@@ -38,6 +38,11 @@ pub(crate) trait Mailer: Send + Sync + 'static {
     /// Hands a mail over; when this returns, it is somebody else's. Whoever calls it bounds its time.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
 
+    /// Erases mails to an e-mail that are still here; those that were handed over are somebody else's.
+    async fn forget(&self, _to: &str) -> Result<(), MailError> {
+        Ok(())
+    }
+
     /// Where mails go, for the inventory; never a password.
     fn told(&self) -> String;
 }
@@ -75,7 +80,7 @@ pub(crate) trait MailTokenStore: Send + Sync + 'static {
     async fn resets(&self, token: &TokenHash, now: Micros) -> Result<bool, Error>;
 
     /// Spends a token: sets another password, verifies the e-mail, and ends the account's sessions and its other tokens,
-    /// all or none. [`Error::MailTokenInvalid`] when it is not good.
+    /// and its identities when the e-mail was not verified before, all or none. [`Error::MailTokenInvalid`] when it is not good.
     async fn reset_password(
         &self,
         token: &TokenHash,

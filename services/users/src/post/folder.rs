@@ -52,6 +52,14 @@ impl Mailer for FolderMailer {
         Ok(())
     }
 
+    async fn forget(&self, to: &str) -> Result<(), MailError> {
+        let (folder, line) = (self.folder.clone(), format!("To: {to}\r\n"));
+        tokio::task::spawn_blocking(move || erase(&folder, &line))
+            .await
+            .map_err(|error| MailError::Away(error.into()))?
+            .map_err(|error| MailError::Away(error.into()))
+    }
+
     fn told(&self) -> String {
         format!("folder {}", self.folder.display())
     }
@@ -84,6 +92,33 @@ fn keep(folder: &Path, id: &str, bytes: &[u8]) -> io::Result<PathBuf> {
         }
     }
     Ok(path)
+}
+
+/// Erases mails that have this line among their headers.
+fn erase(folder: &Path, line: &str) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let is_to = |mail: &[u8]| {
+            let mail = String::from_utf8_lossy(mail);
+            let headers = mail.split("\r\n\r\n").next().unwrap_or_default();
+            format!("\r\n{headers}\r\n").contains(&format!("\r\n{line}"))
+        };
+        match fs::read(&path).map(|mail| is_to(&mail)) {
+            Ok(false) => continue,
+            Ok(true) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn make(folder: &Path) -> io::Result<()> {
@@ -179,5 +214,27 @@ mod tests {
             ("0.txt", "00002.eml")
         );
         assert_eq!(names.last().unwrap(), "90001.eml");
+    }
+
+    #[test]
+    fn mails_to_one_are_erased_and_those_to_others_stay() {
+        let house = tempfile::tempdir().unwrap();
+        erase(&house.path().join("none"), "To: ana@x.org\r\n").unwrap();
+        let mail = |to: &str, text: &str| format!("From: a\r\nTo: {to}\r\n\r\n{text}");
+        keep(house.path(), "1", mail("ana@x.org", "hello").as_bytes()).unwrap();
+        keep(
+            house.path(),
+            "2",
+            mail("ana@x.org.example", "hello").as_bytes(),
+        )
+        .unwrap();
+        keep(
+            house.path(),
+            "3",
+            mail("bob@x.org", "\r\nTo: ana@x.org\r\n").as_bytes(),
+        )
+        .unwrap();
+        erase(house.path(), "To: ana@x.org\r\n").unwrap();
+        assert_eq!(names(house.path()), ["2.eml", "3.eml"]);
     }
 }

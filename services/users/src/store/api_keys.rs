@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
 use atelier_kit::policy::Scope;
-use atelier_kit::sqlite::Database;
+use atelier_kit::sqlite::{Database, Writer};
 
 use super::rows::{self, UserRow, user_columns};
 use super::{audit, failed};
@@ -49,6 +49,26 @@ impl From<ApiKeyRow> for ApiKey {
             last_use_time: row.last_use_time,
         }
     }
+}
+
+/// Ends all API keys of an account, within a transaction that the caller holds.
+pub(super) async fn revoke_all(
+    writer: &mut Writer,
+    user_id: &str,
+    now: Micros,
+) -> Result<(), Error> {
+    rows::revoke_all_keys(writer, user_id, now).await?;
+    let ended: Vec<(String,)> =
+        sqlx::query_as("DELETE FROM api_keys WHERE user_id = $1 RETURNING id")
+            .bind(user_id)
+            .fetch_all(&mut *writer)
+            .await
+            .map_err(failed)?;
+    for (id,) in ended {
+        let act = Act::new("api_key.revoked", user_id, user_id).with("api_key", id);
+        audit::record(writer, act, now).await?;
+    }
+    Ok(())
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use atelier_kit::moment::Micros;
 use atelier_kit::sqlite::{Database, Writer, is_unique_violation};
 
-use super::{audit, failed, mails, rows};
+use super::{api_keys, audit, failed, identities, mails, rows, second_factor};
 use crate::audit::Act;
 use crate::emails::{Confirmed, Purpose, Reset, Wanted};
 use crate::error::Error;
@@ -68,6 +68,7 @@ impl MailTokenStore for SqliteMailTokenStore {
         if spent.purpose != Purpose::Reset.name() {
             return Err(Error::MailTokenInvalid);
         }
+        let before = rows::user(&mut writer, &spent.user_id).await?;
         // Sent to an e-mail that has since been changed, it proves nothing of the one that is there now.
         let done = sqlx::query(
             "UPDATE users SET password_hash = $3, email_verify_time = COALESCE(email_verify_time, $4), \
@@ -82,6 +83,12 @@ impl MailTokenStore for SqliteMailTokenStore {
         .map_err(failed)?;
         if done.rows_affected() == 0 {
             return Err(Error::MailTokenInvalid);
+        }
+        if before.is_some_and(|user| !user.email_verified) {
+            // Until now nobody had shown that the e-mail is his: whoever set these up may be somebody else.
+            identities::unlink_all(&mut writer, &spent.user_id, now).await?;
+            api_keys::revoke_all(&mut writer, &spent.user_id, now).await?;
+            second_factor::drop_of(&mut writer, &spent.user_id, now).await?;
         }
         mails::end_tokens(&mut writer, &spent.user_id, now).await?;
         let revoked_sessions = rows::revoke_all_sessions(&mut writer, &spent.user_id, now).await?;
@@ -132,8 +139,8 @@ async fn verify(writer: &mut Writer, spent: &TokenRow, now: Micros) -> Result<()
             _ => Err(Error::MailTokenInvalid),
         };
     }
-    let act =
-        Act::new("email.verified", &spent.user_id, &spent.user_id).with("email", &spent.email);
+    // Which one it is stands in the account, and goes with it.
+    let act = Act::new("email.verified", &spent.user_id, &spent.user_id);
     audit::record(writer, act, now).await
 }
 
@@ -173,8 +180,6 @@ async fn change(writer: &mut Writer, spent: &TokenRow, now: Micros) -> Result<()
         user_id: Some(&spent.user_id),
     };
     mails::add(writer, &wanted, now).await?;
-    let act = Act::new("email.changed", &spent.user_id, &spent.user_id)
-        .with("from", &former)
-        .with("to", &spent.email);
+    let act = Act::new("email.changed", &spent.user_id, &spent.user_id);
     audit::record(writer, act, now).await
 }

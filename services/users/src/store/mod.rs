@@ -3,22 +3,28 @@
 mod api_keys;
 mod attempts;
 mod audit;
+mod deletions;
+mod identities;
 mod keys;
 mod mail_tokens;
 mod mails;
 mod rows;
 mod second_factor;
 mod sessions;
+mod sign_ins;
 mod users;
 
 pub(crate) use api_keys::SqliteApiKeyStore;
 pub(crate) use attempts::SqliteAttemptStore;
 pub(crate) use audit::SqliteAuditStore;
+pub(crate) use deletions::SqliteDeletionStore;
+pub(crate) use identities::SqliteIdentityStore;
 pub(crate) use keys::SqliteKeyStore;
 pub(crate) use mail_tokens::SqliteMailTokenStore;
 pub(crate) use mails::SqliteMailStore;
 pub(crate) use second_factor::SqliteFactorStore;
 pub(crate) use sessions::SqliteSessionStore;
+pub(crate) use sign_ins::SqliteSignInStore;
 pub(crate) use users::SqliteUserStore;
 
 use std::path::Path;

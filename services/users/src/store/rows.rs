@@ -58,6 +58,14 @@ impl TryFrom<UserRow> for User {
     }
 }
 
+/// What stands for the password of an account that has an e-mail and no password; no hash is empty.
+pub(super) const NO_PASSWORD: &str = "";
+
+/// What is kept of a password; `None` where there is none.
+pub(super) fn password(kept: String) -> Option<String> {
+    Some(kept).filter(|kept| kept != NO_PASSWORD)
+}
+
 /// The account of an id.
 pub(super) async fn user(writer: &mut Writer, id: &str) -> Result<Option<User>, Error> {
     let row: Option<UserRow> = sqlx::query_as(concat!(
@@ -170,6 +178,24 @@ pub(super) async fn revoke_tokens(
         "INSERT INTO revocations (session_id, forget_time) VALUES ($1, $2) ON CONFLICT (session_id) DO NOTHING",
     )
     .bind(sid)
+    .bind(forget_time(now))
+    .execute(writer)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// Tells every service that the tokens of all API keys of an account no longer count.
+pub(super) async fn revoke_all_keys(
+    writer: &mut Writer,
+    user_id: &str,
+    now: Micros,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO revocations (session_id, forget_time) SELECT id, $2 FROM api_keys WHERE user_id = $1 \
+         ON CONFLICT (session_id) DO NOTHING",
+    )
+    .bind(user_id)
     .bind(forget_time(now))
     .execute(writer)
     .await

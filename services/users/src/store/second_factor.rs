@@ -31,6 +31,28 @@ struct FactorRow {
     last_step: i64,
 }
 
+/// Ends the second factor of an account, confirmed or not, within a transaction that the caller holds. Nothing of it needs
+/// to be shown.
+pub(super) async fn drop_of(writer: &mut Writer, user_id: &str, now: Micros) -> Result<(), Error> {
+    sqlx::query("DELETE FROM second_factors WHERE user_id = $1")
+        .bind(user_id)
+        .execute(&mut *writer)
+        .await
+        .map_err(failed)?;
+    let done = sqlx::query(
+        "UPDATE users SET second_factor_time = NULL WHERE id = $1 AND second_factor_time IS NOT NULL",
+    )
+    .bind(user_id)
+    .execute(&mut *writer)
+    .await
+    .map_err(failed)?;
+    if done.rows_affected() == 0 {
+        return Ok(());
+    }
+    let act = Act::new("totp.disabled", user_id, user_id).with("shown", "mail_token");
+    audit::record(writer, act, now).await
+}
+
 #[async_trait]
 impl FactorStore for SqliteFactorStore {
     async fn enroll(&self, user_id: &str, sealed: &[u8], now: Micros) -> Result<(), Error> {

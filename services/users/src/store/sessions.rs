@@ -99,6 +99,16 @@ impl SessionStore for SqliteSessionStore {
         row.map(User::try_from).transpose()
     }
 
+    async fn began(&self, session_id: &str) -> Result<Option<Micros>, Error> {
+        let row: Option<(Micros,)> =
+            sqlx::query_as("SELECT create_time FROM sessions WHERE id = $1")
+                .bind(session_id)
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(failed)?;
+        Ok(row.map(|(time,)| time))
+    }
+
     async fn list(
         &self,
         user_id: &str,

@@ -121,7 +121,7 @@ impl UserStore for SqliteUserStore {
     async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error> {
         let row: Option<(String, String, bool)> = sqlx::query_as(
             "SELECT id, password_hash, second_factor_time IS NOT NULL FROM users \
-             WHERE email = $1 AND password_hash IS NOT NULL",
+             WHERE email = $1 AND password_hash <> ''",
         )
         .bind(email)
         .fetch_optional(self.database.read())
@@ -143,7 +143,7 @@ impl UserStore for SqliteUserStore {
                 .fetch_optional(self.database.read())
                 .await
                 .map_err(failed)?;
-        Ok(row.and_then(|(kept,)| kept))
+        Ok(row.and_then(|(kept,)| kept).and_then(rows::password))
     }
 
     async fn rehash(&self, verified: &Credentials, replacement: &str) -> Result<bool, Error> {

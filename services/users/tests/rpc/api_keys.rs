@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 
 use crate::house::{House, bad_field, bearing, by, refused};
 
-fn asked(scopes: &[Scope], expire_time: Option<Timestamp>) -> pb::CreateApiKeyRequest {
+pub fn asked(scopes: &[Scope], expire_time: Option<Timestamp>) -> pb::CreateApiKeyRequest {
     pb::CreateApiKeyRequest {
         display_name: "build server".into(),
         scopes: scopes.iter().map(|scope| i32::from(*scope)).collect(),
@@ -24,7 +24,7 @@ fn asked(scopes: &[Scope], expire_time: Option<Timestamp>) -> pb::CreateApiKeyRe
     }
 }
 
-async fn create(
+pub async fn create(
     house: &House,
     tokens: &pb::TokenPair,
     request: pb::CreateApiKeyRequest,
@@ -51,7 +51,7 @@ async fn revoke(house: &House, tokens: &pb::TokenPair, id: &str) -> Result<(), S
 }
 
 /// As the edge asks.
-async fn exchange(house: &House, key: &str) -> Result<pb::ExchangeApiKeyResponse, Status> {
+pub async fn exchange(house: &House, key: &str) -> Result<pb::ExchangeApiKeyResponse, Status> {
     let token = ServiceTokens::new(&secret(), "edge")
         .token("users")
         .unwrap();

@@ -1,5 +1,6 @@
 //! A service under test: a clock that stands until it is moved, passwords that are counted, and a link with the full stack.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use atelier_kit::network::Network;
 use atelier_kit::policy::Policies;
 use atelier_kit::serve::{Listener, Side, serve};
 use atelier_kit::service::{Ending, Foundation};
-use atelier_kit::testing::{eventually, foundation, secret};
+use atelier_kit::testing::{eventually, foundation_with, secret};
 use atelier_proto::users::v1 as pb;
 use atelier_users::{Argon2Passwords, Clock, Config, Error, Passwords, build_with};
 use pb::users_service_client::UsersServiceClient;
@@ -101,7 +102,12 @@ impl House {
     }
 
     pub async fn at(folder: &Path, config: Config) -> Self {
-        let foundation = foundation("users", folder);
+        Self::among(folder, config, &BTreeMap::new()).await
+    }
+
+    /// With the other services behind these routes.
+    pub async fn among(folder: &Path, config: Config, peers: &BTreeMap<String, Route>) -> Self {
+        let foundation = foundation_with("users", folder, peers);
         let clock = Arc::new(HandClock(AtomicI64::new(atelier_kit::moment::now())));
         let passwords = Arc::new(CountedPasswords {
             inner: Argon2Passwords::new().unwrap(),

@@ -155,6 +155,7 @@ async fn the_sweeper_erases_what_has_passed_and_ends_with_the_service() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
         sweep_every: Duration::from_millis(20),
+        anonymous_for: Duration::from_secs(365 * 86_400),
         ..Config::default()
     };
     let house = House::at(folder.path(), config).await;

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
+use atelier_proto::policy::v1::Scope;
 use atelier_proto::users::v1 as pb;
 use tonic::Code;
 
+use crate::api_keys::{asked, create, exchange};
 use crate::emails::{act, acts, ask_reset, confirm, reset, settled};
 use crate::house::{House, PASSWORD, bad_field, refused};
+use crate::second_factor::{self, Ana, EMAIL, code_at, enroll};
 
 #[tokio::test]
 async fn a_reset_sets_the_password_verifies_the_email_and_ends_every_session() {
@@ -32,6 +35,63 @@ async fn a_reset_sets_the_password_verifies_the_email_and_ends_every_session() {
     let again = reset(&house, &token, "new password").await;
     refused(again, Code::Unauthenticated, "MAIL_TOKEN_INVALID");
     assert_eq!(acts(&house).await, [act("password.reset", &user)]);
+}
+
+#[tokio::test]
+async fn what_was_set_up_before_the_email_was_verified_ends_with_the_first_reset_and_with_no_later_one()
+ {
+    let ana = Ana::new().await;
+    let house = &ana.house;
+    let (_, early) = create(house, &ana.tokens, asked(&[Scope::Read], None))
+        .await
+        .unwrap();
+    exchange(house, &early).await.unwrap();
+    ask_reset(house, EMAIL).await;
+    let token = house.token(EMAIL, 2).await;
+    reset(house, &token, "battery staple").await.unwrap();
+    refused(
+        exchange(house, &early).await,
+        Code::Unauthenticated,
+        "API_KEY_INVALID",
+    );
+    // Whoever reads the e-mail has no authenticator, and needs none.
+    let entered = house.login(EMAIL, "battery staple").await.unwrap();
+    assert!(!entered.user.unwrap().second_factor);
+
+    let tokens = entered.tokens.unwrap();
+    let (_, late) = create(house, &tokens, asked(&[Scope::Read], None))
+        .await
+        .unwrap();
+    let secret = enroll(house, &tokens, "battery staple")
+        .await
+        .unwrap()
+        .secret;
+    let code = code_at(house, &secret, 0);
+    second_factor::confirm(house, &tokens, &code).await.unwrap();
+    house.clock.pass(60);
+    ask_reset(house, EMAIL).await;
+    let token = house.token(EMAIL, 3).await;
+    reset(house, &token, PASSWORD).await.unwrap();
+    exchange(house, &late).await.unwrap();
+    let answer = house.login(EMAIL, PASSWORD).await;
+    refused(answer, Code::Unauthenticated, "SECOND_FACTOR_REQUIRED");
+    let ended: Vec<String> = acts_of(house).await;
+    for act in ["api_key.revoked", "totp.disabled"] {
+        assert_eq!(
+            ended.iter().filter(|it| *it == act).count(),
+            1,
+            "{act}: {ended:?}"
+        );
+    }
+}
+
+/// The names of all acts, the oldest first.
+async fn acts_of(house: &House) -> Vec<String> {
+    let rows: Vec<(String,)> = sqlx::query_as("SELECT action FROM audit_events ORDER BY id")
+        .fetch_all(&house.database().await)
+        .await
+        .unwrap();
+    rows.into_iter().map(|(action,)| action).collect()
 }
 
 #[tokio::test]

@@ -11,18 +11,18 @@ use totp_rs::{Builder, Secret};
 
 use crate::house::{House, PASSWORD, bad_field, by, refused};
 
-const EMAIL: &str = "ana@x.org";
+pub const EMAIL: &str = "ana@x.org";
 
 /// An account with an authenticator that was confirmed, one time step ago.
-struct Ana {
-    house: House,
-    tokens: pb::TokenPair,
+pub struct Ana {
+    pub house: House,
+    pub tokens: pb::TokenPair,
     secret: String,
-    recovery_codes: Vec<String>,
+    pub recovery_codes: Vec<String>,
 }
 
 impl Ana {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let house = House::new().await;
         let (_, tokens) = house.register(EMAIL).await;
         let secret = enroll(&house, &tokens, PASSWORD).await.unwrap().secret;
@@ -37,12 +37,12 @@ impl Ana {
         }
     }
 
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         code_at(&self.house, &self.secret, 0)
     }
 
     /// A code that is none of now.
-    fn wrong(&self) -> String {
+    pub fn wrong(&self) -> String {
         let good: BTreeSet<String> = (-1..=1)
             .map(|steps| code_at(&self.house, &self.secret, steps))
             .collect();
@@ -88,14 +88,14 @@ impl Ana {
 }
 
 /// What the authenticator shows so many time steps from now.
-fn code_at(house: &House, secret: &str, steps: i64) -> String {
+pub fn code_at(house: &House, secret: &str, steps: i64) -> String {
     let seconds = house.clock.now() / 1_000_000 + steps * 30;
     let secret = Secret::try_from_base32(secret).unwrap();
     let totp = Builder::new().with_secret(secret).build().unwrap();
     totp.generate(seconds.try_into().unwrap()).to_string()
 }
 
-async fn enroll(
+pub async fn enroll(
     house: &House,
     tokens: &pb::TokenPair,
     password: &str,
@@ -111,7 +111,11 @@ async fn enroll(
     Ok(answer.into_inner())
 }
 
-async fn confirm(house: &House, tokens: &pb::TokenPair, code: &str) -> Result<Vec<String>, Status> {
+pub async fn confirm(
+    house: &House,
+    tokens: &pb::TokenPair,
+    code: &str,
+) -> Result<Vec<String>, Status> {
     let request = pb::ConfirmTotpRequest { code: code.into() };
     let answer = house
         .client
@@ -121,7 +125,7 @@ async fn confirm(house: &House, tokens: &pb::TokenPair, code: &str) -> Result<Ve
     Ok(answer.into_inner().recovery_codes)
 }
 
-async fn login(house: &House, password: &str, code: &str) -> Result<pb::LoginResponse, Status> {
+pub async fn login(house: &House, password: &str, code: &str) -> Result<pb::LoginResponse, Status> {
     let request = pb::LoginRequest {
         email: EMAIL.into(),
         password: password.into(),

@@ -10,6 +10,12 @@ const SERVICE: &str = "/atelier.analytics.v1.AnalyticsService/";
 
 /// The rows.
 pub fn rows(table: &mut Table) {
+    table.ids(SERVICE, "ExportPersonalData", "user_id", |user_id| {
+        analytics::ExportPersonalDataRequest { user_id }
+    });
+    table.ids(SERVICE, "ErasePersonalData", "user_id", |user_id| {
+        analytics::ErasePersonalDataRequest { user_id }
+    });
     let event = || analytics::UsageEvent {
         id: "g".into(),
         source: "tts".into(),

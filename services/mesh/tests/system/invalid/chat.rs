@@ -8,6 +8,12 @@ const SERVICE: &str = "/atelier.llm_chat.v1.LlmChatService/";
 
 /// The rows.
 pub fn rows(table: &mut Table) {
+    table.ids(SERVICE, "ExportPersonalData", "user_id", |user_id| {
+        chat::ExportPersonalDataRequest { user_id }
+    });
+    table.ids(SERVICE, "ErasePersonalData", "user_id", |user_id| {
+        chat::ErasePersonalDataRequest { user_id }
+    });
     let create = chat::CreateConversationRequest::default;
     for (request, field) in [
         (

@@ -8,6 +8,12 @@ const SERVICE: &str = "/atelier.text_image.v1.TextImageService/";
 
 /// The rows.
 pub fn rows(table: &mut Table) {
+    table.ids(SERVICE, "ExportPersonalData", "user_id", |user_id| {
+        image::ExportPersonalDataRequest { user_id }
+    });
+    table.ids(SERVICE, "ErasePersonalData", "user_id", |user_id| {
+        image::ErasePersonalDataRequest { user_id }
+    });
     let draw = || image::GenerateImageRequest {
         prompt: "a boat".into(),
         ..Default::default()

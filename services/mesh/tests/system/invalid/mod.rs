@@ -25,7 +25,10 @@ use crate::running::Launch;
 use crate::split::{SECRET, SERVICES, Split};
 
 /// Methods whose request has no field: nothing in it can be invalid.
-const NOTHING_TO_SAY: [&str; 10] = [
+const NOTHING_TO_SAY: [&str; 13] = [
+    "/atelier.users.v1.UsersService/ListSignInProviders",
+    "/atelier.users.v1.UsersService/ListIdentities",
+    "/atelier.users.v1.UsersService/ExportAccount",
     "/atelier.users.v1.UsersService/RequestEmailVerification",
     "/atelier.users.v1.UsersService/WatchRevocations",
     "/atelier.users.v1.UsersService/ListSigningKeys",
@@ -40,7 +43,15 @@ const NOTHING_TO_SAY: [&str; 10] = [
 /// Methods whose request has fields of which every value is fine.
 const NOTHING_WRONG: [&str; 1] = ["/atelier.users.v1.UsersService/RevokeAllSessions"];
 /// Methods that the edge forwards to nobody.
-const FOR_SERVICES: [&str; 6] = [
+const FOR_SERVICES: [&str; 14] = [
+    "/atelier.llm_chat.v1.LlmChatService/ExportPersonalData",
+    "/atelier.llm_chat.v1.LlmChatService/ErasePersonalData",
+    "/atelier.text_image.v1.TextImageService/ExportPersonalData",
+    "/atelier.text_image.v1.TextImageService/ErasePersonalData",
+    "/atelier.tts.v1.TtsService/ExportPersonalData",
+    "/atelier.tts.v1.TtsService/ErasePersonalData",
+    "/atelier.analytics.v1.AnalyticsService/ExportPersonalData",
+    "/atelier.analytics.v1.AnalyticsService/ErasePersonalData",
     "/atelier.analytics.v1.AnalyticsService/RecordEvents",
     "/atelier.users.v1.UsersService/ExchangeApiKey",
     "/atelier.users.v1.UsersService/WatchRevocations",

@@ -8,6 +8,12 @@ const SERVICE: &str = "/atelier.tts.v1.TtsService/";
 
 /// The rows.
 pub fn rows(table: &mut Table) {
+    table.ids(SERVICE, "ExportPersonalData", "user_id", |user_id| {
+        tts::ExportPersonalDataRequest { user_id }
+    });
+    table.ids(SERVICE, "ErasePersonalData", "user_id", |user_id| {
+        tts::ErasePersonalDataRequest { user_id }
+    });
     let say = || tts::SynthesizeRequest {
         text: "Hello.".into(),
         ..Default::default()

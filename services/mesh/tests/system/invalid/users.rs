@@ -8,6 +8,22 @@ const SERVICE: &str = "/atelier.users.v1.UsersService/";
 
 /// The rows.
 pub fn rows(table: &mut Table) {
+    let delete = |password: String, second_factor: String| users::DeleteAccountRequest {
+        password,
+        second_factor,
+    };
+    for (request, field) in [
+        // The admin has a password.
+        (delete(String::new(), String::new()), "password"),
+        (delete("p".repeat(257), String::new()), "password"),
+        (delete("p".into(), "1".repeat(33)), "second_factor"),
+    ] {
+        table.add(SERVICE, "DeleteAccount", request, field);
+    }
+    for deletion_token in [String::new(), "t".repeat(513)] {
+        let request = users::GetDeletionRequest { deletion_token };
+        table.add(SERVICE, "GetDeletion", request, "deletion_token");
+    }
     let register = |email: &str, password: &str, name: String| users::RegisterRequest {
         email: email.to_owned(),
         password: password.to_owned(),
@@ -131,6 +147,7 @@ pub fn rows(table: &mut Table) {
         table.add(SERVICE, "SetUserRole", request, "role");
     }
     secrets(table);
+    identities(table);
     keys(table);
     table.pages(SERVICE, "ListAuditEvents", |page_size, page_token| {
         users::ListAuditEventsRequest {
@@ -260,4 +277,86 @@ fn keys(table: &mut Table) {
         let exchange = users::ExchangeApiKeyRequest { secret };
         table.add(SERVICE, "ExchangeApiKey", exchange, "secret");
     }
+}
+
+/// Signing in with somebody else.
+fn identities(table: &mut Table) {
+    let start = |provider: String, redirect_uri: String| users::StartSignInRequest {
+        provider,
+        redirect_uri,
+    };
+    let back = || "https://app.example/back".to_owned();
+    let long = start("p".repeat(65), back());
+    table.add(SERVICE, "StartSignIn", long, "provider");
+    let beyond = format!("{}/{}", back(), "b".repeat(2048));
+    for uri in [String::new(), "/back".into(), "app.example".into(), beyond] {
+        let request = start("google".into(), uri);
+        table.add(SERVICE, "StartSignIn", request, "redirect_uri");
+    }
+    let complete = || users::CompleteSignInRequest {
+        sign_in_token: "t".into(),
+        ..Default::default()
+    };
+    for sign_in_token in [String::new(), "t".repeat(513)] {
+        let request = users::CompleteSignInRequest {
+            sign_in_token: sign_in_token.clone(),
+            ..complete()
+        };
+        table.add(SERVICE, "CompleteSignIn", request, "sign_in_token");
+        let request = users::LinkIdentityRequest {
+            sign_in_token,
+            state: "s".into(),
+            code: "c".into(),
+        };
+        table.add(SERVICE, "LinkIdentity", request, "sign_in_token");
+    }
+    for (field, request) in [
+        (
+            "state",
+            users::CompleteSignInRequest {
+                state: "s".repeat(513),
+                ..complete()
+            },
+        ),
+        (
+            "code",
+            users::CompleteSignInRequest {
+                code: "c".repeat(4097),
+                ..complete()
+            },
+        ),
+        (
+            "password",
+            users::CompleteSignInRequest {
+                password: "p".repeat(257),
+                ..complete()
+            },
+        ),
+        (
+            "second_factor",
+            users::CompleteSignInRequest {
+                second_factor: "1".repeat(33),
+                ..complete()
+            },
+        ),
+    ] {
+        table.add(SERVICE, "CompleteSignIn", request, field);
+    }
+    let link = |state: String, code: String| users::LinkIdentityRequest {
+        sign_in_token: "t".into(),
+        state,
+        code,
+    };
+    for (state, code, field) in [
+        (0, 1, "state"),
+        (513, 1, "state"),
+        (1, 0, "code"),
+        (1, 4097, "code"),
+    ] {
+        let request = link("s".repeat(state), "c".repeat(code));
+        table.add(SERVICE, "LinkIdentity", request, field);
+    }
+    table.ids(SERVICE, "UnlinkIdentity", "identity_id", |identity_id| {
+        users::UnlinkIdentityRequest { identity_id }
+    });
 }

@@ -12,19 +12,10 @@ use tonic_types::StatusExt as _;
 use super::{Made, live, making};
 use crate::people::{Person, connect};
 use crate::running::eventually;
-use crate::split::Split;
+use crate::split::{SIX, Split};
 use crate::told::{Told, listen};
 use crate::web;
 
-/// One role each; the edge is the first to come.
-const SIX: [&[&str]; 6] = [
-    &["edge"],
-    &["users"],
-    &["llm-chat"],
-    &["text-image"],
-    &["tts"],
-    &["analytics"],
-];
 /// How long a mesh may take to find a role that came or came back.
 const FOUND: Duration = Duration::from_secs(15);
 /// How long a caller may be kept waiting for the news that a role is away.

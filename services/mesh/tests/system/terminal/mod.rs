@@ -6,6 +6,7 @@ mod attach;
 mod conversation;
 mod cut;
 mod files;
+mod leaving;
 mod markdown;
 mod model;
 mod screen;

@@ -9,6 +9,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import type { Usage } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_generation_v1_generation } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
+import type { ErasureReceipt, ExportPiece } from "../../privacy/v1/privacy_pb.ts";
+import { file_atelier_privacy_v1_privacy } from "../../privacy/v1/privacy_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/analytics/v1/analytics_service.proto.
  */
 export const file_atelier_analytics_v1_analytics_service: GenFile = /*@__PURE__*/
-  fileDesc("CixhdGVsaWVyL2FuYWx5dGljcy92MS9hbmFseXRpY3Nfc2VydmljZS5wcm90bxIUYXRlbGllci5hbmFseXRpY3MudjEijgIKClVzYWdlRXZlbnQSCgoCaWQYASABKAkSDgoGc291cmNlGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSEAoIcHJvdmlkZXIYBCABKAkSDQoFbW9kZWwYBSABKAkSLgoHb3V0Y29tZRgGIAEoDjIdLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLk91dGNvbWUSKwoFdXNhZ2UYByABKAsyHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuVXNhZ2USKwoIZHVyYXRpb24YCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKAoEdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi0gEKCFVzYWdlUm93EjAKDGJ1Y2tldF9zdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHc2VydmljZRgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhMKC2dlbmVyYXRpb25zGAUgASgDEg4KBmZhaWxlZBgGIAEoAxIRCgljYW5jZWxsZWQYByABKAMSKwoFdXNhZ2UYCCABKAsyHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuVXNhZ2UiRwoTUmVjb3JkRXZlbnRzUmVxdWVzdBIwCgZldmVudHMYASADKAsyIC5hdGVsaWVyLmFuYWx5dGljcy52MS5Vc2FnZUV2ZW50IjwKFFJlY29yZEV2ZW50c1Jlc3BvbnNlEhAKCHJlY29yZGVkGAEgASgFEhIKCmR1cGxpY2F0ZXMYAiABKAUi9QEKFkdldFVzYWdlU3VtbWFyeVJlcXVlc3QSLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKDGJ1Y2tldF93aWR0aBgDIAEoDjIhLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLkJ1Y2tldFdpZHRoEjMKCmRpbWVuc2lvbnMYBCADKA4yHy5hdGVsaWVyLmFuYWx5dGljcy52MS5EaW1lbnNpb24SDwoHdXNlcl9pZBgFIAEoCSJaChdHZXRVc2FnZVN1bW1hcnlSZXNwb25zZRIsCgRyb3dzGAEgAygLMh4uYXRlbGllci5hbmFseXRpY3MudjEuVXNhZ2VSb3cSEQoJdHJ1bmNhdGVkGAIgASgIIlAKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDwoHdXNlcl9pZBgDIAEoCSJkChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIwCgZldmVudHMYASADKAsyIC5hdGVsaWVyLmFuYWx5dGljcy52MS5Vc2FnZUV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpkCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX0NPTVBMRVRFRBABEhIKDk9VVENPTUVfRkFJTEVEEAISFQoRT1VUQ09NRV9DQU5DRUxMRUQQAypYCgtCdWNrZXRXaWR0aBIcChhCVUNLRVRfV0lEVEhfVU5TUEVDSUZJRUQQABIVChFCVUNLRVRfV0lEVEhfSE9VUhABEhQKEEJVQ0tFVF9XSURUSF9EQVkQAipmCglEaW1lbnNpb24SGQoVRElNRU5TSU9OX1VOU1BFQ0lGSUVEEAASFQoRRElNRU5TSU9OX1NFUlZJQ0UQARITCg9ESU1FTlNJT05fTU9ERUwQAhISCg5ESU1FTlNJT05fVVNFUhADMp8DChBBbmFseXRpY3NTZXJ2aWNlEnsKDFJlY29yZEV2ZW50cxIpLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLlJlY29yZEV2ZW50c1JlcXVlc3QaKi5hdGVsaWVyLmFuYWx5dGljcy52MS5SZWNvcmRFdmVudHNSZXNwb25zZSIUgucYEAgGEAkYASACKICAQDICCAoShQEKD0dldFVzYWdlU3VtbWFyeRIsLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLkdldFVzYWdlU3VtbWFyeVJlcXVlc3QaLS5hdGVsaWVyLmFuYWx5dGljcy52MS5HZXRVc2FnZVN1bW1hcnlSZXNwb25zZSIVgucYEQgCEAEYASABKIAgMgIICjgBEoUBCg9MaXN0VXNhZ2VFdmVudHMSLC5hdGVsaWVyLmFuYWx5dGljcy52MS5MaXN0VXNhZ2VFdmVudHNSZXF1ZXN0Gi0uYXRlbGllci5hbmFseXRpY3MudjEuTGlzdFVzYWdlRXZlbnRzUmVzcG9uc2UiFYLnGBEIAhABGAEgASiAIDICCAo4AWIGcHJvdG8z", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CixhdGVsaWVyL2FuYWx5dGljcy92MS9hbmFseXRpY3Nfc2VydmljZS5wcm90bxIUYXRlbGllci5hbmFseXRpY3MudjEijgIKClVzYWdlRXZlbnQSCgoCaWQYASABKAkSDgoGc291cmNlGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSEAoIcHJvdmlkZXIYBCABKAkSDQoFbW9kZWwYBSABKAkSLgoHb3V0Y29tZRgGIAEoDjIdLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLk91dGNvbWUSKwoFdXNhZ2UYByABKAsyHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuVXNhZ2USKwoIZHVyYXRpb24YCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKAoEdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi0gEKCFVzYWdlUm93EjAKDGJ1Y2tldF9zdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHc2VydmljZRgCIAEoCRINCgVtb2RlbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhMKC2dlbmVyYXRpb25zGAUgASgDEg4KBmZhaWxlZBgGIAEoAxIRCgljYW5jZWxsZWQYByABKAMSKwoFdXNhZ2UYCCABKAsyHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuVXNhZ2UiRwoTUmVjb3JkRXZlbnRzUmVxdWVzdBIwCgZldmVudHMYASADKAsyIC5hdGVsaWVyLmFuYWx5dGljcy52MS5Vc2FnZUV2ZW50IjwKFFJlY29yZEV2ZW50c1Jlc3BvbnNlEhAKCHJlY29yZGVkGAEgASgFEhIKCmR1cGxpY2F0ZXMYAiABKAUi9QEKFkdldFVzYWdlU3VtbWFyeVJlcXVlc3QSLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKDGJ1Y2tldF93aWR0aBgDIAEoDjIhLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLkJ1Y2tldFdpZHRoEjMKCmRpbWVuc2lvbnMYBCADKA4yHy5hdGVsaWVyLmFuYWx5dGljcy52MS5EaW1lbnNpb24SDwoHdXNlcl9pZBgFIAEoCSJaChdHZXRVc2FnZVN1bW1hcnlSZXNwb25zZRIsCgRyb3dzGAEgAygLMh4uYXRlbGllci5hbmFseXRpY3MudjEuVXNhZ2VSb3cSEQoJdHJ1bmNhdGVkGAIgASgIIlAKFkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDwoHdXNlcl9pZBgDIAEoCSJkChdMaXN0VXNhZ2VFdmVudHNSZXNwb25zZRIwCgZldmVudHMYASADKAsyIC5hdGVsaWVyLmFuYWx5dGljcy52MS5Vc2FnZUV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIsChlFeHBvcnRQZXJzb25hbERhdGFSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkiTAoaRXhwb3J0UGVyc29uYWxEYXRhUmVzcG9uc2USLgoFcGllY2UYASABKAsyHy5hdGVsaWVyLnByaXZhY3kudjEuRXhwb3J0UGllY2UiKwoYRXJhc2VQZXJzb25hbERhdGFSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkiUAoZRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZRIzCgdyZWNlaXB0GAEgASgLMiIuYXRlbGllci5wcml2YWN5LnYxLkVyYXN1cmVSZWNlaXB0KmQKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfQ09NUExFVEVEEAESEgoOT1VUQ09NRV9GQUlMRUQQAhIVChFPVVRDT01FX0NBTkNFTExFRBADKlgKC0J1Y2tldFdpZHRoEhwKGEJVQ0tFVF9XSURUSF9VTlNQRUNJRklFRBAAEhUKEUJVQ0tFVF9XSURUSF9IT1VSEAESFAoQQlVDS0VUX1dJRFRIX0RBWRACKmYKCURpbWVuc2lvbhIZChVESU1FTlNJT05fVU5TUEVDSUZJRUQQABIVChFESU1FTlNJT05fU0VSVklDRRABEhMKD0RJTUVOU0lPTl9NT0RFTBACEhIKDkRJTUVOU0lPTl9VU0VSEAMyvQUKEEFuYWx5dGljc1NlcnZpY2USewoMUmVjb3JkRXZlbnRzEikuYXRlbGllci5hbmFseXRpY3MudjEuUmVjb3JkRXZlbnRzUmVxdWVzdBoqLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLlJlY29yZEV2ZW50c1Jlc3BvbnNlIhSC5xgQCAYQCRgBIAIogIBAMgIIChKFAQoPR2V0VXNhZ2VTdW1tYXJ5EiwuYXRlbGllci5hbmFseXRpY3MudjEuR2V0VXNhZ2VTdW1tYXJ5UmVxdWVzdBotLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLkdldFVzYWdlU3VtbWFyeVJlc3BvbnNlIhWC5xgRCAIQARgBIAEogCAyAggKOAEShQEKD0xpc3RVc2FnZUV2ZW50cxIsLmF0ZWxpZXIuYW5hbHl0aWNzLnYxLkxpc3RVc2FnZUV2ZW50c1JlcXVlc3QaLS5hdGVsaWVyLmFuYWx5dGljcy52MS5MaXN0VXNhZ2VFdmVudHNSZXNwb25zZSIVgucYEQgCEAEYASABKIAgMgIICjgBEo8BChJFeHBvcnRQZXJzb25hbERhdGESLy5hdGVsaWVyLmFuYWx5dGljcy52MS5FeHBvcnRQZXJzb25hbERhdGFSZXF1ZXN0GjAuYXRlbGllci5hbmFseXRpY3MudjEuRXhwb3J0UGVyc29uYWxEYXRhUmVzcG9uc2UiFILnGBAIBhAJGAEgASiACDIDCNgEMAESiQEKEUVyYXNlUGVyc29uYWxEYXRhEi4uYXRlbGllci5hbmFseXRpY3MudjEuRXJhc2VQZXJzb25hbERhdGFSZXF1ZXN0Gi8uYXRlbGllci5hbmFseXRpY3MudjEuRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZSITgucYDwgGEAkYASACKIAIMgIIPGIGcHJvdG8z", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One ended generation.
@@ -356,6 +358,90 @@ export const ListUsageEventsResponseSchema: GenMessage<ListUsageEventsResponse> 
   messageDesc(file_atelier_analytics_v1_analytics_service, 7);
 
 /**
+ * The request of ExportPersonalData.
+ *
+ * @generated from message atelier.analytics.v1.ExportPersonalDataRequest
+ */
+export type ExportPersonalDataRequest = Message<"atelier.analytics.v1.ExportPersonalDataRequest"> & {
+  /**
+   * The account: 1 to 64 bytes.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message atelier.analytics.v1.ExportPersonalDataRequest.
+ * Use `create(ExportPersonalDataRequestSchema)` to create a new message.
+ */
+export const ExportPersonalDataRequestSchema: GenMessage<ExportPersonalDataRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_analytics_v1_analytics_service, 8);
+
+/**
+ * The answer of ExportPersonalData.
+ *
+ * @generated from message atelier.analytics.v1.ExportPersonalDataResponse
+ */
+export type ExportPersonalDataResponse = Message<"atelier.analytics.v1.ExportPersonalDataResponse"> & {
+  /**
+   * The next piece.
+   *
+   * @generated from field: atelier.privacy.v1.ExportPiece piece = 1;
+   */
+  piece?: ExportPiece | undefined;
+};
+
+/**
+ * Describes the message atelier.analytics.v1.ExportPersonalDataResponse.
+ * Use `create(ExportPersonalDataResponseSchema)` to create a new message.
+ */
+export const ExportPersonalDataResponseSchema: GenMessage<ExportPersonalDataResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_analytics_v1_analytics_service, 9);
+
+/**
+ * The request of ErasePersonalData.
+ *
+ * @generated from message atelier.analytics.v1.ErasePersonalDataRequest
+ */
+export type ErasePersonalDataRequest = Message<"atelier.analytics.v1.ErasePersonalDataRequest"> & {
+  /**
+   * The account: 1 to 64 bytes.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message atelier.analytics.v1.ErasePersonalDataRequest.
+ * Use `create(ErasePersonalDataRequestSchema)` to create a new message.
+ */
+export const ErasePersonalDataRequestSchema: GenMessage<ErasePersonalDataRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_analytics_v1_analytics_service, 10);
+
+/**
+ * The answer of ErasePersonalData.
+ *
+ * @generated from message atelier.analytics.v1.ErasePersonalDataResponse
+ */
+export type ErasePersonalDataResponse = Message<"atelier.analytics.v1.ErasePersonalDataResponse"> & {
+  /**
+   * What was erased, and what stays.
+   *
+   * @generated from field: atelier.privacy.v1.ErasureReceipt receipt = 1;
+   */
+  receipt?: ErasureReceipt | undefined;
+};
+
+/**
+ * Describes the message atelier.analytics.v1.ErasePersonalDataResponse.
+ * Use `create(ErasePersonalDataResponseSchema)` to create a new message.
+ */
+export const ErasePersonalDataResponseSchema: GenMessage<ErasePersonalDataResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_analytics_v1_analytics_service, 11);
+
+/**
  * How an ended generation ended.
  *
  * @generated from enum atelier.analytics.v1.Outcome
@@ -513,6 +599,27 @@ export const AnalyticsService: GenService<{
     methodKind: "unary";
     input: typeof ListUsageEventsRequestSchema;
     output: typeof ListUsageEventsResponseSchema;
+  },
+  /**
+   * Streams everything that is kept of an account: its usage events. The receipt comes last.
+   *
+   * @generated from rpc atelier.analytics.v1.AnalyticsService.ExportPersonalData
+   */
+  exportPersonalData: {
+    methodKind: "server_streaming";
+    input: typeof ExportPersonalDataRequestSchema;
+    output: typeof ExportPersonalDataResponseSchema;
+  },
+  /**
+   * Erases what is kept of an account besides ids, times and amounts. Usage events are those alone: they stay, and the
+   * receipt says how many.
+   *
+   * @generated from rpc atelier.analytics.v1.AnalyticsService.ErasePersonalData
+   */
+  erasePersonalData: {
+    methodKind: "unary";
+    input: typeof ErasePersonalDataRequestSchema;
+    output: typeof ErasePersonalDataResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_atelier_analytics_v1_analytics_service, 0);

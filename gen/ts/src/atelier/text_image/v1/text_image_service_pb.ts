@@ -9,6 +9,8 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import type { GenerationEvent, State } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_generation_v1_generation } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
+import type { ErasureReceipt, ExportPiece } from "../../privacy/v1/privacy_pb.ts";
+import { file_atelier_privacy_v1_privacy } from "../../privacy/v1/privacy_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/text_image/v1/text_image_service.proto.
  */
 export const file_atelier_text_image_v1_text_image_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci5hdGVsaWVyL3RleHRfaW1hZ2UvdjEvdGV4dF9pbWFnZV9zZXJ2aWNlLnByb3RvEhVhdGVsaWVyLnRleHRfaW1hZ2UudjEiSwoFU3R5bGUSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEgoKaXNfZGVmYXVsdBgEIAEoCCI5CgVNb2RlbBIKCgJpZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRISCgppc19kZWZhdWx0GAMgASgIIiUKBFNpemUSDQoFd2lkdGgYASABKAUSDgoGaGVpZ2h0GAIgASgFIuUDCgVJbWFnZRIKCgJpZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBnByb21wdBgDIAEoCRIpCgRzaXplGAQgASgLMhsuYXRlbGllci50ZXh0X2ltYWdlLnYxLlNpemUSDQoFc3R5bGUYBSABKAkSDAoEc2VlZBgGIAEoAxIrCgVzdGF0ZRgHIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgIIAEoCRINCgVtb2RlbBgJIAEoCRIUCgxjb250ZW50X3R5cGUYCiABKAkSEgoKc2l6ZV9ieXRlcxgLIAEoAxIOCgZzaGEyNTYYDCABKAkSFAoMZG93bmxvYWRfdXJsGA0gASgJEjMKD3VybF9leHBpcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPcHJvY2Vzc2luZ190aW1lGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRTGlzdFN0eWxlc1JlcXVlc3QicAoSTGlzdFN0eWxlc1Jlc3BvbnNlEiwKBnN0eWxlcxgBIAMoCzIcLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5TdHlsZRIsCgZtb2RlbHMYAiADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTW9kZWwinwEKFEdlbmVyYXRlSW1hZ2VSZXF1ZXN0Eg4KBnByb21wdBgBIAEoCRIpCgRzaXplGAIgASgLMhsuYXRlbGllci50ZXh0X2ltYWdlLnYxLlNpemUSDQoFc3R5bGUYAyABKAkSEQoEc2VlZBgEIAEoA0gAiAEBEg0KBW1vZGVsGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAlCBwoFX3NlZWQiTgoVR2VuZXJhdGVJbWFnZVJlc3BvbnNlEjUKBWV2ZW50GAEgASgLMiYuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb25FdmVudCJHChZXYXRjaEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiUAoXV2F0Y2hHZW5lcmF0aW9uUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IjAKF0NhbmNlbEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkiRwoYQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlEisKBXN0YXRlGAEgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlIiMKD0dldEltYWdlUmVxdWVzdBIQCghpbWFnZV9pZBgBIAEoCSI/ChBHZXRJbWFnZVJlc3BvbnNlEisKBWltYWdlGAEgASgLMhwuYXRlbGllci50ZXh0X2ltYWdlLnYxLkltYWdlIjoKEUxpc3RJbWFnZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlsKEkxpc3RJbWFnZXNSZXNwb25zZRIsCgZpbWFnZXMYASADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKEkRlbGV0ZUltYWdlUmVxdWVzdBIQCghpbWFnZV9pZBgBIAEoCSIVChNEZWxldGVJbWFnZVJlc3BvbnNlIk4KFExpc3RBbGxJbWFnZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg8KB3VzZXJfaWQYAyABKAkiXgoVTGlzdEFsbEltYWdlc1Jlc3BvbnNlEiwKBmltYWdlcxgBIAMoCzIcLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkymAgKEFRleHRJbWFnZVNlcnZpY2USdgoKTGlzdFN0eWxlcxIoLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0U3R5bGVzUmVxdWVzdBopLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0U3R5bGVzUmVzcG9uc2UiE4LnGA8IARABGAEgASiACDICCAoShQEKDUdlbmVyYXRlSW1hZ2USKy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuR2VuZXJhdGVJbWFnZVJlcXVlc3QaLC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuR2VuZXJhdGVJbWFnZVJlc3BvbnNlIheC5xgTCAIQBhgDIAMogIABMgMI2AQ4AzABEooBCg9XYXRjaEdlbmVyYXRpb24SLS5hdGVsaWVyLnRleHRfaW1hZ2UudjEuV2F0Y2hHZW5lcmF0aW9uUmVxdWVzdBouLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5XYXRjaEdlbmVyYXRpb25SZXNwb25zZSIWgucYEggCEAEYASABKIAIMgMI2AQ4ATABEooBChBDYW5jZWxHZW5lcmF0aW9uEi4uYXRlbGllci50ZXh0X2ltYWdlLnYxLkNhbmNlbEdlbmVyYXRpb25SZXF1ZXN0Gi8uYXRlbGllci50ZXh0X2ltYWdlLnYxLkNhbmNlbEdlbmVyYXRpb25SZXNwb25zZSIVgucYEQgCEAIYASACKIAIMgIICjgDEnIKCEdldEltYWdlEiYuYXRlbGllci50ZXh0X2ltYWdlLnYxLkdldEltYWdlUmVxdWVzdBonLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5HZXRJbWFnZVJlc3BvbnNlIhWC5xgRCAIQARgBIAEogAgyAggKOAESeAoKTGlzdEltYWdlcxIoLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0SW1hZ2VzUmVxdWVzdBopLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0SW1hZ2VzUmVzcG9uc2UiFYLnGBEIAhABGAEgASiAIDICCAo4ARJ7CgtEZWxldGVJbWFnZRIpLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5EZWxldGVJbWFnZVJlcXVlc3QaKi5hdGVsaWVyLnRleHRfaW1hZ2UudjEuRGVsZXRlSW1hZ2VSZXNwb25zZSIVgucYEQgCEAIYASACKIAIMgIICjgDEn8KDUxpc3RBbGxJbWFnZXMSKy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTGlzdEFsbEltYWdlc1JlcXVlc3QaLC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTGlzdEFsbEltYWdlc1Jlc3BvbnNlIhOC5xgPCAUQCBgBIAEogCAyAggKYgZwcm90bzM", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ci5hdGVsaWVyL3RleHRfaW1hZ2UvdjEvdGV4dF9pbWFnZV9zZXJ2aWNlLnByb3RvEhVhdGVsaWVyLnRleHRfaW1hZ2UudjEiSwoFU3R5bGUSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEgoKaXNfZGVmYXVsdBgEIAEoCCI5CgVNb2RlbBIKCgJpZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRISCgppc19kZWZhdWx0GAMgASgIIiUKBFNpemUSDQoFd2lkdGgYASABKAUSDgoGaGVpZ2h0GAIgASgFIuUDCgVJbWFnZRIKCgJpZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBnByb21wdBgDIAEoCRIpCgRzaXplGAQgASgLMhsuYXRlbGllci50ZXh0X2ltYWdlLnYxLlNpemUSDQoFc3R5bGUYBSABKAkSDAoEc2VlZBgGIAEoAxIrCgVzdGF0ZRgHIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgIIAEoCRINCgVtb2RlbBgJIAEoCRIUCgxjb250ZW50X3R5cGUYCiABKAkSEgoKc2l6ZV9ieXRlcxgLIAEoAxIOCgZzaGEyNTYYDCABKAkSFAoMZG93bmxvYWRfdXJsGA0gASgJEjMKD3VybF9leHBpcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPcHJvY2Vzc2luZ190aW1lGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRTGlzdFN0eWxlc1JlcXVlc3QicAoSTGlzdFN0eWxlc1Jlc3BvbnNlEiwKBnN0eWxlcxgBIAMoCzIcLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5TdHlsZRIsCgZtb2RlbHMYAiADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTW9kZWwinwEKFEdlbmVyYXRlSW1hZ2VSZXF1ZXN0Eg4KBnByb21wdBgBIAEoCRIpCgRzaXplGAIgASgLMhsuYXRlbGllci50ZXh0X2ltYWdlLnYxLlNpemUSDQoFc3R5bGUYAyABKAkSEQoEc2VlZBgEIAEoA0gAiAEBEg0KBW1vZGVsGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAlCBwoFX3NlZWQiTgoVR2VuZXJhdGVJbWFnZVJlc3BvbnNlEjUKBWV2ZW50GAEgASgLMiYuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb25FdmVudCJHChZXYXRjaEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiUAoXV2F0Y2hHZW5lcmF0aW9uUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IjAKF0NhbmNlbEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkiRwoYQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlEisKBXN0YXRlGAEgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlIiMKD0dldEltYWdlUmVxdWVzdBIQCghpbWFnZV9pZBgBIAEoCSI/ChBHZXRJbWFnZVJlc3BvbnNlEisKBWltYWdlGAEgASgLMhwuYXRlbGllci50ZXh0X2ltYWdlLnYxLkltYWdlIjoKEUxpc3RJbWFnZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlsKEkxpc3RJbWFnZXNSZXNwb25zZRIsCgZpbWFnZXMYASADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKEkRlbGV0ZUltYWdlUmVxdWVzdBIQCghpbWFnZV9pZBgBIAEoCSIVChNEZWxldGVJbWFnZVJlc3BvbnNlIk4KFExpc3RBbGxJbWFnZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg8KB3VzZXJfaWQYAyABKAkiXgoVTGlzdEFsbEltYWdlc1Jlc3BvbnNlEiwKBmltYWdlcxgBIAMoCzIcLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoZRXhwb3J0UGVyc29uYWxEYXRhUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIkwKGkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlEi4KBXBpZWNlGAEgASgLMh8uYXRlbGllci5wcml2YWN5LnYxLkV4cG9ydFBpZWNlIisKGEVyYXNlUGVyc29uYWxEYXRhUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIlAKGUVyYXNlUGVyc29uYWxEYXRhUmVzcG9uc2USMwoHcmVjZWlwdBgBIAEoCzIiLmF0ZWxpZXIucHJpdmFjeS52MS5FcmFzdXJlUmVjZWlwdDK6CgoQVGV4dEltYWdlU2VydmljZRJ2CgpMaXN0U3R5bGVzEiguYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RTdHlsZXNSZXF1ZXN0GikuYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RTdHlsZXNSZXNwb25zZSITgucYDwgBEAEYASABKIAIMgIIChKFAQoNR2VuZXJhdGVJbWFnZRIrLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5HZW5lcmF0ZUltYWdlUmVxdWVzdBosLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5HZW5lcmF0ZUltYWdlUmVzcG9uc2UiF4LnGBMIAhAGGAMgAyiAgAEyAwjYBDgDMAESigEKD1dhdGNoR2VuZXJhdGlvbhItLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5XYXRjaEdlbmVyYXRpb25SZXF1ZXN0Gi4uYXRlbGllci50ZXh0X2ltYWdlLnYxLldhdGNoR2VuZXJhdGlvblJlc3BvbnNlIhaC5xgSCAIQARgBIAEogAgyAwjYBDgBMAESigEKEENhbmNlbEdlbmVyYXRpb24SLi5hdGVsaWVyLnRleHRfaW1hZ2UudjEuQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QaLy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlIhWC5xgRCAIQAhgBIAIogAgyAggKOAMScgoIR2V0SW1hZ2USJi5hdGVsaWVyLnRleHRfaW1hZ2UudjEuR2V0SW1hZ2VSZXF1ZXN0GicuYXRlbGllci50ZXh0X2ltYWdlLnYxLkdldEltYWdlUmVzcG9uc2UiFYLnGBEIAhABGAEgASiACDICCAo4ARJ4CgpMaXN0SW1hZ2VzEiguYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RJbWFnZXNSZXF1ZXN0GikuYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RJbWFnZXNSZXNwb25zZSIVgucYEQgCEAEYASABKIAgMgIICjgBEnsKC0RlbGV0ZUltYWdlEikuYXRlbGllci50ZXh0X2ltYWdlLnYxLkRlbGV0ZUltYWdlUmVxdWVzdBoqLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5EZWxldGVJbWFnZVJlc3BvbnNlIhWC5xgRCAIQAhgBIAIogAgyAggKOAMSfwoNTGlzdEFsbEltYWdlcxIrLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0QWxsSW1hZ2VzUmVxdWVzdBosLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0QWxsSW1hZ2VzUmVzcG9uc2UiE4LnGA8IBRAIGAEgASiAIDICCAoSkQEKEkV4cG9ydFBlcnNvbmFsRGF0YRIwLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5FeHBvcnRQZXJzb25hbERhdGFSZXF1ZXN0GjEuYXRlbGllci50ZXh0X2ltYWdlLnYxLkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlIhSC5xgQCAYQCRgBIAEogAgyAwjYBDABEosBChFFcmFzZVBlcnNvbmFsRGF0YRIvLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5FcmFzZVBlcnNvbmFsRGF0YVJlcXVlc3QaMC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZSITgucYDwgGEAkYASACKIAIMgIIPGIGcHJvdG8z", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A style a picture can be asked in.
@@ -668,6 +670,90 @@ export const ListAllImagesResponseSchema: GenMessage<ListAllImagesResponse> = /*
   messageDesc(file_atelier_text_image_v1_text_image_service, 19);
 
 /**
+ * The request of ExportPersonalData.
+ *
+ * @generated from message atelier.text_image.v1.ExportPersonalDataRequest
+ */
+export type ExportPersonalDataRequest = Message<"atelier.text_image.v1.ExportPersonalDataRequest"> & {
+  /**
+   * The account: 1 to 64 bytes.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ExportPersonalDataRequest.
+ * Use `create(ExportPersonalDataRequestSchema)` to create a new message.
+ */
+export const ExportPersonalDataRequestSchema: GenMessage<ExportPersonalDataRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 20);
+
+/**
+ * The answer of ExportPersonalData.
+ *
+ * @generated from message atelier.text_image.v1.ExportPersonalDataResponse
+ */
+export type ExportPersonalDataResponse = Message<"atelier.text_image.v1.ExportPersonalDataResponse"> & {
+  /**
+   * The next piece.
+   *
+   * @generated from field: atelier.privacy.v1.ExportPiece piece = 1;
+   */
+  piece?: ExportPiece | undefined;
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ExportPersonalDataResponse.
+ * Use `create(ExportPersonalDataResponseSchema)` to create a new message.
+ */
+export const ExportPersonalDataResponseSchema: GenMessage<ExportPersonalDataResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 21);
+
+/**
+ * The request of ErasePersonalData.
+ *
+ * @generated from message atelier.text_image.v1.ErasePersonalDataRequest
+ */
+export type ErasePersonalDataRequest = Message<"atelier.text_image.v1.ErasePersonalDataRequest"> & {
+  /**
+   * The account: 1 to 64 bytes.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ErasePersonalDataRequest.
+ * Use `create(ErasePersonalDataRequestSchema)` to create a new message.
+ */
+export const ErasePersonalDataRequestSchema: GenMessage<ErasePersonalDataRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 22);
+
+/**
+ * The answer of ErasePersonalData.
+ *
+ * @generated from message atelier.text_image.v1.ErasePersonalDataResponse
+ */
+export type ErasePersonalDataResponse = Message<"atelier.text_image.v1.ErasePersonalDataResponse"> & {
+  /**
+   * What was erased, and what stays.
+   *
+   * @generated from field: atelier.privacy.v1.ErasureReceipt receipt = 1;
+   */
+  receipt?: ErasureReceipt | undefined;
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ErasePersonalDataResponse.
+ * Use `create(ErasePersonalDataResponseSchema)` to create a new message.
+ */
+export const ErasePersonalDataResponseSchema: GenMessage<ErasePersonalDataResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 23);
+
+/**
  * Pictures and the generations that make them.
  *
  * An `Image` belongs to the account, registered or anonymous, that asked for it. Its bytes are an object that is
@@ -766,6 +852,29 @@ export const TextImageService: GenService<{
     methodKind: "unary";
     input: typeof ListAllImagesRequestSchema;
     output: typeof ListAllImagesResponseSchema;
+  },
+  /**
+   * Streams everything that is kept of an account: its pictures, and what they were asked for with. The receipt comes last.
+   *
+   * @generated from rpc atelier.text_image.v1.TextImageService.ExportPersonalData
+   */
+  exportPersonalData: {
+    methodKind: "server_streaming";
+    input: typeof ExportPersonalDataRequestSchema;
+    output: typeof ExportPersonalDataResponseSchema;
+  },
+  /**
+   * Erases everything of an account that is more than ids, times and amounts; a second call finds nothing more.
+   *
+   * UNAVAILABLE (`STILL_ENDING`, with RetryInfo) while generations of the account end, which it asks them to; nothing is
+   * erased then. Nothing new of the account begins from the first call on: NOT_FOUND (`ACCOUNT_ERASED`).
+   *
+   * @generated from rpc atelier.text_image.v1.TextImageService.ErasePersonalData
+   */
+  erasePersonalData: {
+    methodKind: "unary";
+    input: typeof ErasePersonalDataRequestSchema;
+    output: typeof ErasePersonalDataResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_atelier_text_image_v1_text_image_service, 0);

@@ -9,6 +9,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import type { GenerationEvent, State } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_generation_v1_generation } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
+import type { ErasureReceipt, ExportPiece } from "../../privacy/v1/privacy_pb.ts";
+import { file_atelier_privacy_v1_privacy } from "../../privacy/v1/privacy_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/tts/v1/tts_service.proto.
  */
 export const file_atelier_tts_v1_tts_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBhdGVsaWVyL3R0cy92MS90dHNfc2VydmljZS5wcm90bxIOYXRlbGllci50dHMudjEisgEKBVZvaWNlEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCGxhbmd1YWdlGAMgASgJEhAKCHByb3ZpZGVyGAQgASgJEg0KBW1vZGVsGAUgASgJEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAYgASgFEiwKB2Zvcm1hdHMYByADKA4yGy5hdGVsaWVyLnR0cy52MS5BdWRpb0Zvcm1hdBISCgppc19kZWZhdWx0GAggASgIIqMECgpDb252ZXJzaW9uEgoKAmlkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEdGV4dBgDIAEoCRINCgV2b2ljZRgEIAEoCRIQCghsYW5ndWFnZRgFIAEoCRIrCgZmb3JtYXQYBiABKA4yGy5hdGVsaWVyLnR0cy52MS5BdWRpb0Zvcm1hdBINCgVzcGVlZBgHIAEoARINCgVwaXRjaBgIIAEoARIrCgVzdGF0ZRgJIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgKIAEoCRINCgVtb2RlbBgLIAEoCRIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgpzaXplX2J5dGVzGA0gASgDEg4KBnNoYTI1NhgOIAEoCRIUCgxkb3dubG9hZF91cmwYDyABKAkSMwoPdXJsX2V4cGlyZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg9wcm9jZXNzaW5nX3RpbWUYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0Vm9pY2VzUmVxdWVzdCI7ChJMaXN0Vm9pY2VzUmVzcG9uc2USJQoGdm9pY2VzGAEgAygLMhUuYXRlbGllci50dHMudjEuVm9pY2UirQEKEVN5bnRoZXNpemVSZXF1ZXN0EgwKBHRleHQYASABKAkSDQoFdm9pY2UYAiABKAkSKwoGZm9ybWF0GAMgASgOMhsuYXRlbGllci50dHMudjEuQXVkaW9Gb3JtYXQSEgoFc3BlZWQYBCABKAFIAIgBARISCgVwaXRjaBgFIAEoAUgBiAEBEhIKCnJlcXVlc3RfaWQYBiABKAlCCAoGX3NwZWVkQggKBl9waXRjaCJLChJTeW50aGVzaXplUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IkcKFldhdGNoR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoAyJQChdXYXRjaEdlbmVyYXRpb25SZXNwb25zZRI1CgVldmVudBgBIAEoCzImLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQiMAoXQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCSJHChhDYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2USKwoFc3RhdGUYASABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUiLQoUR2V0Q29udmVyc2lvblJlcXVlc3QSFQoNY29udmVyc2lvbl9pZBgBIAEoCSJHChVHZXRDb252ZXJzaW9uUmVzcG9uc2USLgoKY29udmVyc2lvbhgBIAEoCzIaLmF0ZWxpZXIudHRzLnYxLkNvbnZlcnNpb24iPwoWTGlzdENvbnZlcnNpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJjChdMaXN0Q29udmVyc2lvbnNSZXNwb25zZRIvCgtjb252ZXJzaW9ucxgBIAMoCzIaLmF0ZWxpZXIudHRzLnYxLkNvbnZlcnNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjAKF0RlbGV0ZUNvbnZlcnNpb25SZXF1ZXN0EhUKDWNvbnZlcnNpb25faWQYASABKAkiGgoYRGVsZXRlQ29udmVyc2lvblJlc3BvbnNlKlgKC0F1ZGlvRm9ybWF0EhwKGEFVRElPX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEEFVRElPX0ZPUk1BVF9XQVYQARIVChFBVURJT19GT1JNQVRfRkxBQxACMtAGCgpUdHNTZXJ2aWNlEmgKCkxpc3RWb2ljZXMSIS5hdGVsaWVyLnR0cy52MS5MaXN0Vm9pY2VzUmVxdWVzdBoiLmF0ZWxpZXIudHRzLnYxLkxpc3RWb2ljZXNSZXNwb25zZSITgucYDwgBEAEYASABKIAIMgIIChJuCgpTeW50aGVzaXplEiEuYXRlbGllci50dHMudjEuU3ludGhlc2l6ZVJlcXVlc3QaIi5hdGVsaWVyLnR0cy52MS5TeW50aGVzaXplUmVzcG9uc2UiF4LnGBMIAxAHGAQgAyiAgAIyAwjYBDgEMAESfAoPV2F0Y2hHZW5lcmF0aW9uEiYuYXRlbGllci50dHMudjEuV2F0Y2hHZW5lcmF0aW9uUmVxdWVzdBonLmF0ZWxpZXIudHRzLnYxLldhdGNoR2VuZXJhdGlvblJlc3BvbnNlIhaC5xgSCAMQARgBIAEogAgyAwjYBDgBMAESfAoQQ2FuY2VsR2VuZXJhdGlvbhInLmF0ZWxpZXIudHRzLnYxLkNhbmNlbEdlbmVyYXRpb25SZXF1ZXN0GiguYXRlbGllci50dHMudjEuQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlIhWC5xgRCAMQAhgBIAIogAgyAggKOAQScwoNR2V0Q29udmVyc2lvbhIkLmF0ZWxpZXIudHRzLnYxLkdldENvbnZlcnNpb25SZXF1ZXN0GiUuYXRlbGllci50dHMudjEuR2V0Q29udmVyc2lvblJlc3BvbnNlIhWC5xgRCAMQARgBIAEogAgyAggKOAESeQoPTGlzdENvbnZlcnNpb25zEiYuYXRlbGllci50dHMudjEuTGlzdENvbnZlcnNpb25zUmVxdWVzdBonLmF0ZWxpZXIudHRzLnYxLkxpc3RDb252ZXJzaW9uc1Jlc3BvbnNlIhWC5xgRCAMQARgBIAEogCAyAggKOAESfAoQRGVsZXRlQ29udmVyc2lvbhInLmF0ZWxpZXIudHRzLnYxLkRlbGV0ZUNvbnZlcnNpb25SZXF1ZXN0GiguYXRlbGllci50dHMudjEuRGVsZXRlQ29udmVyc2lvblJlc3BvbnNlIhWC5xgRCAMQAhgBIAIogAgyAggKOARiBnByb3RvMw", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiBhdGVsaWVyL3R0cy92MS90dHNfc2VydmljZS5wcm90bxIOYXRlbGllci50dHMudjEisgEKBVZvaWNlEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCGxhbmd1YWdlGAMgASgJEhAKCHByb3ZpZGVyGAQgASgJEg0KBW1vZGVsGAUgASgJEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAYgASgFEiwKB2Zvcm1hdHMYByADKA4yGy5hdGVsaWVyLnR0cy52MS5BdWRpb0Zvcm1hdBISCgppc19kZWZhdWx0GAggASgIIqMECgpDb252ZXJzaW9uEgoKAmlkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEdGV4dBgDIAEoCRINCgV2b2ljZRgEIAEoCRIQCghsYW5ndWFnZRgFIAEoCRIrCgZmb3JtYXQYBiABKA4yGy5hdGVsaWVyLnR0cy52MS5BdWRpb0Zvcm1hdBINCgVzcGVlZBgHIAEoARINCgVwaXRjaBgIIAEoARIrCgVzdGF0ZRgJIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgKIAEoCRINCgVtb2RlbBgLIAEoCRIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgpzaXplX2J5dGVzGA0gASgDEg4KBnNoYTI1NhgOIAEoCRIUCgxkb3dubG9hZF91cmwYDyABKAkSMwoPdXJsX2V4cGlyZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg9wcm9jZXNzaW5nX3RpbWUYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0Vm9pY2VzUmVxdWVzdCI7ChJMaXN0Vm9pY2VzUmVzcG9uc2USJQoGdm9pY2VzGAEgAygLMhUuYXRlbGllci50dHMudjEuVm9pY2UirQEKEVN5bnRoZXNpemVSZXF1ZXN0EgwKBHRleHQYASABKAkSDQoFdm9pY2UYAiABKAkSKwoGZm9ybWF0GAMgASgOMhsuYXRlbGllci50dHMudjEuQXVkaW9Gb3JtYXQSEgoFc3BlZWQYBCABKAFIAIgBARISCgVwaXRjaBgFIAEoAUgBiAEBEhIKCnJlcXVlc3RfaWQYBiABKAlCCAoGX3NwZWVkQggKBl9waXRjaCJLChJTeW50aGVzaXplUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IkcKFldhdGNoR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoAyJQChdXYXRjaEdlbmVyYXRpb25SZXNwb25zZRI1CgVldmVudBgBIAEoCzImLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQiMAoXQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCSJHChhDYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2USKwoFc3RhdGUYASABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUiLQoUR2V0Q29udmVyc2lvblJlcXVlc3QSFQoNY29udmVyc2lvbl9pZBgBIAEoCSJHChVHZXRDb252ZXJzaW9uUmVzcG9uc2USLgoKY29udmVyc2lvbhgBIAEoCzIaLmF0ZWxpZXIudHRzLnYxLkNvbnZlcnNpb24iPwoWTGlzdENvbnZlcnNpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJjChdMaXN0Q29udmVyc2lvbnNSZXNwb25zZRIvCgtjb252ZXJzaW9ucxgBIAMoCzIaLmF0ZWxpZXIudHRzLnYxLkNvbnZlcnNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjAKF0RlbGV0ZUNvbnZlcnNpb25SZXF1ZXN0EhUKDWNvbnZlcnNpb25faWQYASABKAkiGgoYRGVsZXRlQ29udmVyc2lvblJlc3BvbnNlIiwKGUV4cG9ydFBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJMChpFeHBvcnRQZXJzb25hbERhdGFSZXNwb25zZRIuCgVwaWVjZRgBIAEoCzIfLmF0ZWxpZXIucHJpdmFjeS52MS5FeHBvcnRQaWVjZSIrChhFcmFzZVBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJQChlFcmFzZVBlcnNvbmFsRGF0YVJlc3BvbnNlEjMKB3JlY2VpcHQYASABKAsyIi5hdGVsaWVyLnByaXZhY3kudjEuRXJhc3VyZVJlY2VpcHQqWAoLQXVkaW9Gb3JtYXQSHAoYQVVESU9fRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQQVVESU9fRk9STUFUX1dBVhABEhUKEUFVRElPX0ZPUk1BVF9GTEFDEAIy1QgKClR0c1NlcnZpY2USaAoKTGlzdFZvaWNlcxIhLmF0ZWxpZXIudHRzLnYxLkxpc3RWb2ljZXNSZXF1ZXN0GiIuYXRlbGllci50dHMudjEuTGlzdFZvaWNlc1Jlc3BvbnNlIhOC5xgPCAEQARgBIAEogAgyAggKEm4KClN5bnRoZXNpemUSIS5hdGVsaWVyLnR0cy52MS5TeW50aGVzaXplUmVxdWVzdBoiLmF0ZWxpZXIudHRzLnYxLlN5bnRoZXNpemVSZXNwb25zZSIXgucYEwgDEAcYBCADKICAAjIDCNgEOAQwARJ8Cg9XYXRjaEdlbmVyYXRpb24SJi5hdGVsaWVyLnR0cy52MS5XYXRjaEdlbmVyYXRpb25SZXF1ZXN0GicuYXRlbGllci50dHMudjEuV2F0Y2hHZW5lcmF0aW9uUmVzcG9uc2UiFoLnGBIIAxABGAEgASiACDIDCNgEOAEwARJ8ChBDYW5jZWxHZW5lcmF0aW9uEicuYXRlbGllci50dHMudjEuQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QaKC5hdGVsaWVyLnR0cy52MS5DYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2UiFYLnGBEIAxACGAEgAiiACDICCAo4BBJzCg1HZXRDb252ZXJzaW9uEiQuYXRlbGllci50dHMudjEuR2V0Q29udmVyc2lvblJlcXVlc3QaJS5hdGVsaWVyLnR0cy52MS5HZXRDb252ZXJzaW9uUmVzcG9uc2UiFYLnGBEIAxABGAEgASiACDICCAo4ARJ5Cg9MaXN0Q29udmVyc2lvbnMSJi5hdGVsaWVyLnR0cy52MS5MaXN0Q29udmVyc2lvbnNSZXF1ZXN0GicuYXRlbGllci50dHMudjEuTGlzdENvbnZlcnNpb25zUmVzcG9uc2UiFYLnGBEIAxABGAEgASiAIDICCAo4ARJ8ChBEZWxldGVDb252ZXJzaW9uEicuYXRlbGllci50dHMudjEuRGVsZXRlQ29udmVyc2lvblJlcXVlc3QaKC5hdGVsaWVyLnR0cy52MS5EZWxldGVDb252ZXJzaW9uUmVzcG9uc2UiFYLnGBEIAxACGAEgAiiACDICCAo4BBKDAQoSRXhwb3J0UGVyc29uYWxEYXRhEikuYXRlbGllci50dHMudjEuRXhwb3J0UGVyc29uYWxEYXRhUmVxdWVzdBoqLmF0ZWxpZXIudHRzLnYxLkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlIhSC5xgQCAYQCRgBIAEogAgyAwjYBDABEn0KEUVyYXNlUGVyc29uYWxEYXRhEiguYXRlbGllci50dHMudjEuRXJhc2VQZXJzb25hbERhdGFSZXF1ZXN0GikuYXRlbGllci50dHMudjEuRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZSITgucYDwgGEAkYASACKIAIMgIIPGIGcHJvdG8z", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A voice that can speak.
@@ -576,6 +578,90 @@ export const DeleteConversionResponseSchema: GenMessage<DeleteConversionResponse
   messageDesc(file_atelier_tts_v1_tts_service, 15);
 
 /**
+ * The request of ExportPersonalData.
+ *
+ * @generated from message atelier.tts.v1.ExportPersonalDataRequest
+ */
+export type ExportPersonalDataRequest = Message<"atelier.tts.v1.ExportPersonalDataRequest"> & {
+  /**
+   * The account: 1 to 64 bytes.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message atelier.tts.v1.ExportPersonalDataRequest.
+ * Use `create(ExportPersonalDataRequestSchema)` to create a new message.
+ */
+export const ExportPersonalDataRequestSchema: GenMessage<ExportPersonalDataRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 16);
+
+/**
+ * The answer of ExportPersonalData.
+ *
+ * @generated from message atelier.tts.v1.ExportPersonalDataResponse
+ */
+export type ExportPersonalDataResponse = Message<"atelier.tts.v1.ExportPersonalDataResponse"> & {
+  /**
+   * The next piece.
+   *
+   * @generated from field: atelier.privacy.v1.ExportPiece piece = 1;
+   */
+  piece?: ExportPiece | undefined;
+};
+
+/**
+ * Describes the message atelier.tts.v1.ExportPersonalDataResponse.
+ * Use `create(ExportPersonalDataResponseSchema)` to create a new message.
+ */
+export const ExportPersonalDataResponseSchema: GenMessage<ExportPersonalDataResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 17);
+
+/**
+ * The request of ErasePersonalData.
+ *
+ * @generated from message atelier.tts.v1.ErasePersonalDataRequest
+ */
+export type ErasePersonalDataRequest = Message<"atelier.tts.v1.ErasePersonalDataRequest"> & {
+  /**
+   * The account: 1 to 64 bytes.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message atelier.tts.v1.ErasePersonalDataRequest.
+ * Use `create(ErasePersonalDataRequestSchema)` to create a new message.
+ */
+export const ErasePersonalDataRequestSchema: GenMessage<ErasePersonalDataRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 18);
+
+/**
+ * The answer of ErasePersonalData.
+ *
+ * @generated from message atelier.tts.v1.ErasePersonalDataResponse
+ */
+export type ErasePersonalDataResponse = Message<"atelier.tts.v1.ErasePersonalDataResponse"> & {
+  /**
+   * What was erased, and what stays.
+   *
+   * @generated from field: atelier.privacy.v1.ErasureReceipt receipt = 1;
+   */
+  receipt?: ErasureReceipt | undefined;
+};
+
+/**
+ * Describes the message atelier.tts.v1.ErasePersonalDataResponse.
+ * Use `create(ErasePersonalDataResponseSchema)` to create a new message.
+ */
+export const ErasePersonalDataResponseSchema: GenMessage<ErasePersonalDataResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 19);
+
+/**
  * A format the audio can be asked in.
  *
  * @generated from enum atelier.tts.v1.AudioFormat
@@ -698,6 +784,29 @@ export const TtsService: GenService<{
     methodKind: "unary";
     input: typeof DeleteConversionRequestSchema;
     output: typeof DeleteConversionResponseSchema;
+  },
+  /**
+   * Streams everything that is kept of an account: its conversions, and the audio of each. The receipt comes last.
+   *
+   * @generated from rpc atelier.tts.v1.TtsService.ExportPersonalData
+   */
+  exportPersonalData: {
+    methodKind: "server_streaming";
+    input: typeof ExportPersonalDataRequestSchema;
+    output: typeof ExportPersonalDataResponseSchema;
+  },
+  /**
+   * Erases everything of an account that is more than ids, times and amounts; a second call finds nothing more.
+   *
+   * UNAVAILABLE (`STILL_ENDING`, with RetryInfo) while generations of the account end, which it asks them to; nothing is
+   * erased then. Nothing new of the account begins from the first call on: NOT_FOUND (`ACCOUNT_ERASED`).
+   *
+   * @generated from rpc atelier.tts.v1.TtsService.ErasePersonalData
+   */
+  erasePersonalData: {
+    methodKind: "unary";
+    input: typeof ErasePersonalDataRequestSchema;
+    output: typeof ErasePersonalDataResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_atelier_tts_v1_tts_service, 0);

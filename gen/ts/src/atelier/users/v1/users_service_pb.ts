@@ -13,6 +13,10 @@ import type { ListAuditEventsRequestSchema, ListAuditEventsResponseSchema } from
 import { file_atelier_users_v1_audit } from "./audit_pb.ts";
 import type { ConfirmEmailRequestSchema, ConfirmEmailResponseSchema, RequestEmailChangeRequestSchema, RequestEmailChangeResponseSchema, RequestEmailVerificationRequestSchema, RequestEmailVerificationResponseSchema, RequestPasswordResetRequestSchema, RequestPasswordResetResponseSchema, ResetPasswordRequestSchema, ResetPasswordResponseSchema } from "./email_pb.ts";
 import { file_atelier_users_v1_email } from "./email_pb.ts";
+import type { LinkIdentityRequestSchema, LinkIdentityResponseSchema, ListIdentitiesRequestSchema, ListIdentitiesResponseSchema, ListSignInProvidersRequestSchema, ListSignInProvidersResponseSchema, StartSignInRequestSchema, StartSignInResponseSchema, UnlinkIdentityRequestSchema, UnlinkIdentityResponseSchema } from "./identity_pb.ts";
+import { file_atelier_users_v1_identity } from "./identity_pb.ts";
+import type { DeleteAccountRequestSchema, DeleteAccountResponseSchema, ExportAccountRequestSchema, ExportAccountResponseSchema, GetDeletionRequestSchema, GetDeletionResponseSchema } from "./leaving_pb.ts";
+import { file_atelier_users_v1_leaving } from "./leaving_pb.ts";
 import type { GrantRoleRequestSchema, GrantRoleResponseSchema, ListSigningKeysRequestSchema, ListSigningKeysResponseSchema, RotateSigningKeyRequestSchema, RotateSigningKeyResponseSchema } from "./operator_pb.ts";
 import { file_atelier_users_v1_operator } from "./operator_pb.ts";
 import type { RevokeAllSessionsRequestSchema, RevokeAllSessionsResponseSchema, WatchRevocationsRequestSchema, WatchRevocationsResponseSchema } from "./revocation_pb.ts";
@@ -27,7 +31,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/users/v1/users_service.proto.
  */
 export const file_atelier_users_v1_users_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRhdGVsaWVyL3VzZXJzL3YxL3VzZXJzX3NlcnZpY2UucHJvdG8SEGF0ZWxpZXIudXNlcnMudjEi+wIKBFVzZXISCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEiQKBHJvbGUYBCABKA4yFi5hdGVsaWVyLnVzZXJzLnYxLlJvbGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5lbWFpbF92ZXJpZmllZBgHIAEoCBILCgNiaW8YCCABKAkSPAoLcHJlZmVyZW5jZXMYCSADKAsyJy5hdGVsaWVyLnVzZXJzLnYxLlVzZXIuUHJlZmVyZW5jZXNFbnRyeRIMCgRwbGFuGAogASgJEhUKDXNlY29uZF9mYWN0b3IYCyABKAgaMgoQUHJlZmVyZW5jZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqkBCglUb2tlblBhaXISFAoMYWNjZXNzX3Rva2VuGAEgASgJEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVmcmVzaF90b2tlbhgDIAEoCRI3ChNyZWZyZXNoX2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLgAQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY3VycmVudBgGIAEoCBIPCgdhZGRyZXNzGAcgASgJIkgKD1JlZ2lzdGVyUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkiZQoQUmVnaXN0ZXJSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYuYXRlbGllci51c2Vycy52MS5Vc2VyEisKBnRva2VucxgCIAEoCzIbLmF0ZWxpZXIudXNlcnMudjEuVG9rZW5QYWlyIkYKDExvZ2luUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIVCg1zZWNvbmRfZmFjdG9yGAMgASgJImIKDUxvZ2luUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIrCgZ0b2tlbnMYAiABKAsyGy5hdGVsaWVyLnVzZXJzLnYxLlRva2VuUGFpciIuChVSZWZyZXNoU2Vzc2lvblJlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSJFChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEisKBnRva2VucxgBIAEoCzIbLmF0ZWxpZXIudXNlcnMudjEuVG9rZW5QYWlyIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UiDgoMR2V0TWVSZXF1ZXN0IjUKDUdldE1lUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlciJoCg9VcGRhdGVNZVJlcXVlc3QSJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siOAoQVXBkYXRlTWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYuYXRlbGllci51c2Vycy52MS5Vc2VyIkcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCSIyChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlEhgKEHJldm9rZWRfc2Vzc2lvbnMYASABKA0iPAoTTGlzdFNlc3Npb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJcChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIrCghzZXNzaW9ucxgBIAMoCzIZLmF0ZWxpZXIudXNlcnMudjEuU2Vzc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKgoUUmV2b2tlU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiHwodQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlcXVlc3QicwoeQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXISKwoGdG9rZW5zGAIgASgLMhsuYXRlbGllci51c2Vycy52MS5Ub2tlblBhaXIiOQoQTGlzdFVzZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChFMaXN0VXNlcnNSZXNwb25zZRIlCgV1c2VycxgBIAMoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSwoSU2V0VXNlclJvbGVSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSJAoEcm9sZRgCIAEoDjIWLmF0ZWxpZXIudXNlcnMudjEuUm9sZSI7ChNTZXRVc2VyUm9sZVJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXIiEgoQR2V0S2V5U2V0UmVxdWVzdCImChFHZXRLZXlTZXRSZXNwb25zZRIRCglqd2tzX2pzb24YASABKAkqYwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASEgoOUk9MRV9BTk9OWU1PVVMQARINCglST0xFX1VTRVIQAhISCg5ST0xFX01PREVSQVRPUhADEg4KClJPTEVfQURNSU4QBDLpHQoMVXNlcnNTZXJ2aWNlEmYKCFJlZ2lzdGVyEiEuYXRlbGllci51c2Vycy52MS5SZWdpc3RlclJlcXVlc3QaIi5hdGVsaWVyLnVzZXJzLnYxLlJlZ2lzdGVyUmVzcG9uc2UiE4LnGA8IARAEGAEgBCiAIDICCA8SXQoFTG9naW4SHi5hdGVsaWVyLnVzZXJzLnYxLkxvZ2luUmVxdWVzdBofLmF0ZWxpZXIudXNlcnMudjEuTG9naW5SZXNwb25zZSITgucYDwgBEAMYASAEKIAgMgIIDxJ4Cg5SZWZyZXNoU2Vzc2lvbhInLmF0ZWxpZXIudXNlcnMudjEuUmVmcmVzaFNlc3Npb25SZXF1ZXN0GiguYXRlbGllci51c2Vycy52MS5SZWZyZXNoU2Vzc2lvblJlc3BvbnNlIhOC5xgPCAEQAxgBIAIogCAyAggKEmAKBkxvZ291dBIfLmF0ZWxpZXIudXNlcnMudjEuTG9nb3V0UmVxdWVzdBogLmF0ZWxpZXIudXNlcnMudjEuTG9nb3V0UmVzcG9uc2UiE4LnGA8IAhACGAEgAiiACDICCAoSXwoFR2V0TWUSHi5hdGVsaWVyLnVzZXJzLnYxLkdldE1lUmVxdWVzdBofLmF0ZWxpZXIudXNlcnMudjEuR2V0TWVSZXNwb25zZSIVgucYEQgCEAEYASABKIAIMgIICjgBEmYKCFVwZGF0ZU1lEiEuYXRlbGllci51c2Vycy52MS5VcGRhdGVNZVJlcXVlc3QaIi5hdGVsaWVyLnVzZXJzLnYxLlVwZGF0ZU1lUmVzcG9uc2UiE4LnGA8IAxACGAEgAiiAQDICCAoSeAoOQ2hhbmdlUGFzc3dvcmQSJy5hdGVsaWVyLnVzZXJzLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBooLmF0ZWxpZXIudXNlcnMudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSITgucYDwgDEAMYASAEKIAgMgIIDxJyCgxMaXN0U2Vzc2lvbnMSJS5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaJi5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhOC5xgPCAIQARgBIAEogCAyAggKEnUKDVJldm9rZVNlc3Npb24SJi5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZVNlc3Npb25SZXF1ZXN0GicuYXRlbGllci51c2Vycy52MS5SZXZva2VTZXNzaW9uUmVzcG9uc2UiE4LnGA8IAhACGAEgAiiACDICCAoSkAEKFkNyZWF0ZUFub255bW91c1Nlc3Npb24SLy5hdGVsaWVyLnVzZXJzLnYxLkNyZWF0ZUFub255bW91c1Nlc3Npb25SZXF1ZXN0GjAuYXRlbGllci51c2Vycy52MS5DcmVhdGVBbm9ueW1vdXNTZXNzaW9uUmVzcG9uc2UiE4LnGA8IARAEGAEgBCiACDICCAoSaQoJTGlzdFVzZXJzEiIuYXRlbGllci51c2Vycy52MS5MaXN0VXNlcnNSZXF1ZXN0GiMuYXRlbGllci51c2Vycy52MS5MaXN0VXNlcnNSZXNwb25zZSITgucYDwgFEAgYASABKIAgMgIIChJvCgtTZXRVc2VyUm9sZRIkLmF0ZWxpZXIudXNlcnMudjEuU2V0VXNlclJvbGVSZXF1ZXN0GiUuYXRlbGllci51c2Vycy52MS5TZXRVc2VyUm9sZVJlc3BvbnNlIhOC5xgPCAUQCBgBIAIogAgyAggKEmkKCUdldEtleVNldBIiLmF0ZWxpZXIudXNlcnMudjEuR2V0S2V5U2V0UmVxdWVzdBojLmF0ZWxpZXIudXNlcnMudjEuR2V0S2V5U2V0UmVzcG9uc2UiE4LnGA8IARABGAEgASiACDICCAUSgQEKEVJldm9rZUFsbFNlc3Npb25zEiouYXRlbGllci51c2Vycy52MS5SZXZva2VBbGxTZXNzaW9uc1JlcXVlc3QaKy5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZUFsbFNlc3Npb25zUmVzcG9uc2UiE4LnGA8IAhACGAEgAiiACDICCAoSigEKFFJlcXVlc3RQYXNzd29yZFJlc2V0Ei0uYXRlbGllci51c2Vycy52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlcXVlc3QaLi5hdGVsaWVyLnVzZXJzLnYxLlJlcXVlc3RQYXNzd29yZFJlc2V0UmVzcG9uc2UiE4LnGA8IARADGAEgBCiAIDICCA8SdQoNUmVzZXRQYXNzd29yZBImLmF0ZWxpZXIudXNlcnMudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaJy5hdGVsaWVyLnVzZXJzLnYxLlJlc2V0UGFzc3dvcmRSZXNwb25zZSITgucYDwgBEAMYASAEKIAgMgIIDxKWAQoYUmVxdWVzdEVtYWlsVmVyaWZpY2F0aW9uEjEuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxWZXJpZmljYXRpb25SZXF1ZXN0GjIuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxWZXJpZmljYXRpb25SZXNwb25zZSITgucYDwgDEAMYASAEKIAIMgIIDxKEAQoSUmVxdWVzdEVtYWlsQ2hhbmdlEisuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXF1ZXN0GiwuYXRlbGllci51c2Vycy52MS5SZXF1ZXN0RW1haWxDaGFuZ2VSZXNwb25zZSITgucYDwgDEAMYASAEKIAgMgIIDxJyCgxDb25maXJtRW1haWwSJS5hdGVsaWVyLnVzZXJzLnYxLkNvbmZpcm1FbWFpbFJlcXVlc3QaJi5hdGVsaWVyLnVzZXJzLnYxLkNvbmZpcm1FbWFpbFJlc3BvbnNlIhOC5xgPCAEQAxgBIAQogCAyAggPEnIKDENyZWF0ZUFwaUtleRIlLmF0ZWxpZXIudXNlcnMudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBomLmF0ZWxpZXIudXNlcnMudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiE4LnGA8IAxACGAEgBCiAIDICCAoSbwoLTGlzdEFwaUtleXMSJC5hdGVsaWVyLnVzZXJzLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBolLmF0ZWxpZXIudXNlcnMudjEuTGlzdEFwaUtleXNSZXNwb25zZSITgucYDwgDEAEYASABKIAgMgIIChJyCgxSZXZva2VBcGlLZXkSJS5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZUFwaUtleVJlcXVlc3QaJi5hdGVsaWVyLnVzZXJzLnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIhOC5xgPCAMQAhgBIAIogAgyAggKEngKDkV4Y2hhbmdlQXBpS2V5EicuYXRlbGllci51c2Vycy52MS5FeGNoYW5nZUFwaUtleVJlcXVlc3QaKC5hdGVsaWVyLnVzZXJzLnYxLkV4Y2hhbmdlQXBpS2V5UmVzcG9uc2UiE4LnGA8IBhAJGAEgBCiACDICCAUSbAoKRW5yb2xsVG90cBIjLmF0ZWxpZXIudXNlcnMudjEuRW5yb2xsVG90cFJlcXVlc3QaJC5hdGVsaWVyLnVzZXJzLnYxLkVucm9sbFRvdHBSZXNwb25zZSITgucYDwgDEAMYASAEKIAgMgIIDxJvCgtDb25maXJtVG90cBIkLmF0ZWxpZXIudXNlcnMudjEuQ29uZmlybVRvdHBSZXF1ZXN0GiUuYXRlbGllci51c2Vycy52MS5Db25maXJtVG90cFJlc3BvbnNlIhOC5xgPCAMQAxgBIAQogAgyAggPEm8KC0Rpc2FibGVUb3RwEiQuYXRlbGllci51c2Vycy52MS5EaXNhYmxlVG90cFJlcXVlc3QaJS5hdGVsaWVyLnVzZXJzLnYxLkRpc2FibGVUb3RwUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8ShAEKElJlbmV3UmVjb3ZlcnlDb2RlcxIrLmF0ZWxpZXIudXNlcnMudjEuUmVuZXdSZWNvdmVyeUNvZGVzUmVxdWVzdBosLmF0ZWxpZXIudXNlcnMudjEuUmVuZXdSZWNvdmVyeUNvZGVzUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8SewoPTGlzdEF1ZGl0RXZlbnRzEiguYXRlbGllci51c2Vycy52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GikuYXRlbGllci51c2Vycy52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZSITgucYDwgFEAgYASABKIAgMgIIChKBAQoQV2F0Y2hSZXZvY2F0aW9ucxIpLmF0ZWxpZXIudXNlcnMudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaKi5hdGVsaWVyLnVzZXJzLnYxLldhdGNoUmV2b2NhdGlvbnNSZXNwb25zZSIUgucYEAgGEAkYASABKIAIMgMIkBwwARJ7Cg9MaXN0U2lnbmluZ0tleXMSKC5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTaWduaW5nS2V5c1JlcXVlc3QaKS5hdGVsaWVyLnVzZXJzLnYxLkxpc3RTaWduaW5nS2V5c1Jlc3BvbnNlIhOC5xgPCAYQCRgBIAEogAgyAggKEn8KEFJvdGF0ZVNpZ25pbmdLZXkSKS5hdGVsaWVyLnVzZXJzLnYxLlJvdGF0ZVNpZ25pbmdLZXlSZXF1ZXN0GiouYXRlbGllci51c2Vycy52MS5Sb3RhdGVTaWduaW5nS2V5UmVzcG9uc2UiFILnGBAIBhAJGAEgBCiAoAEyAggPEmkKCUdyYW50Um9sZRIiLmF0ZWxpZXIudXNlcnMudjEuR3JhbnRSb2xlUmVxdWVzdBojLmF0ZWxpZXIudXNlcnMudjEuR3JhbnRSb2xlUmVzcG9uc2UiE4LnGA8IBhAJGAEgAiiACDICCApiBnByb3RvMw", [file_atelier_policy_v1_policy, file_atelier_users_v1_api_key, file_atelier_users_v1_audit, file_atelier_users_v1_email, file_atelier_users_v1_operator, file_atelier_users_v1_revocation, file_atelier_users_v1_second_factor, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("CiRhdGVsaWVyL3VzZXJzL3YxL3VzZXJzX3NlcnZpY2UucHJvdG8SEGF0ZWxpZXIudXNlcnMudjEi+wIKBFVzZXISCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEiQKBHJvbGUYBCABKA4yFi5hdGVsaWVyLnVzZXJzLnYxLlJvbGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5lbWFpbF92ZXJpZmllZBgHIAEoCBILCgNiaW8YCCABKAkSPAoLcHJlZmVyZW5jZXMYCSADKAsyJy5hdGVsaWVyLnVzZXJzLnYxLlVzZXIuUHJlZmVyZW5jZXNFbnRyeRIMCgRwbGFuGAogASgJEhUKDXNlY29uZF9mYWN0b3IYCyABKAgaMgoQUHJlZmVyZW5jZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqkBCglUb2tlblBhaXISFAoMYWNjZXNzX3Rva2VuGAEgASgJEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVmcmVzaF90b2tlbhgDIAEoCRI3ChNyZWZyZXNoX2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLgAQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY3VycmVudBgGIAEoCBIPCgdhZGRyZXNzGAcgASgJIkgKD1JlZ2lzdGVyUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkiZQoQUmVnaXN0ZXJSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYuYXRlbGllci51c2Vycy52MS5Vc2VyEisKBnRva2VucxgCIAEoCzIbLmF0ZWxpZXIudXNlcnMudjEuVG9rZW5QYWlyIkYKDExvZ2luUmVxdWVzdBINCgVlbWFpbBgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIVCg1zZWNvbmRfZmFjdG9yGAMgASgJImIKDUxvZ2luUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIrCgZ0b2tlbnMYAiABKAsyGy5hdGVsaWVyLnVzZXJzLnYxLlRva2VuUGFpciIuChVSZWZyZXNoU2Vzc2lvblJlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSJFChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEisKBnRva2VucxgBIAEoCzIbLmF0ZWxpZXIudXNlcnMudjEuVG9rZW5QYWlyIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UiDgoMR2V0TWVSZXF1ZXN0IjUKDUdldE1lUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlciJoCg9VcGRhdGVNZVJlcXVlc3QSJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siOAoQVXBkYXRlTWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYuYXRlbGllci51c2Vycy52MS5Vc2VyIkcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIYChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJEhQKDG5ld19wYXNzd29yZBgCIAEoCSIyChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlEhgKEHJldm9rZWRfc2Vzc2lvbnMYASABKA0iPAoTTGlzdFNlc3Npb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJcChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIrCghzZXNzaW9ucxgBIAMoCzIZLmF0ZWxpZXIudXNlcnMudjEuU2Vzc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKgoUUmV2b2tlU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiHwodQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlcXVlc3QicwoeQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXISKwoGdG9rZW5zGAIgASgLMhsuYXRlbGllci51c2Vycy52MS5Ub2tlblBhaXIiOQoQTGlzdFVzZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJTChFMaXN0VXNlcnNSZXNwb25zZRIlCgV1c2VycxgBIAMoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiSwoSU2V0VXNlclJvbGVSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSJAoEcm9sZRgCIAEoDjIWLmF0ZWxpZXIudXNlcnMudjEuUm9sZSI7ChNTZXRVc2VyUm9sZVJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5hdGVsaWVyLnVzZXJzLnYxLlVzZXIiEgoQR2V0S2V5U2V0UmVxdWVzdCImChFHZXRLZXlTZXRSZXNwb25zZRIRCglqd2tzX2pzb24YASABKAkidAoVQ29tcGxldGVTaWduSW5SZXF1ZXN0EhUKDXNpZ25faW5fdG9rZW4YASABKAkSDQoFc3RhdGUYAiABKAkSDAoEY29kZRgDIAEoCRIQCghwYXNzd29yZBgEIAEoCRIVCg1zZWNvbmRfZmFjdG9yGAUgASgJInwKFkNvbXBsZXRlU2lnbkluUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLmF0ZWxpZXIudXNlcnMudjEuVXNlchIrCgZ0b2tlbnMYAiABKAsyGy5hdGVsaWVyLnVzZXJzLnYxLlRva2VuUGFpchIPCgdjcmVhdGVkGAMgASgIKmMKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEhIKDlJPTEVfQU5PTllNT1VTEAESDQoJUk9MRV9VU0VSEAISEgoOUk9MRV9NT0RFUkFUT1IQAxIOCgpST0xFX0FETUlOEAQyqCYKDFVzZXJzU2VydmljZRJmCghSZWdpc3RlchIhLmF0ZWxpZXIudXNlcnMudjEuUmVnaXN0ZXJSZXF1ZXN0GiIuYXRlbGllci51c2Vycy52MS5SZWdpc3RlclJlc3BvbnNlIhOC5xgPCAEQBBgBIAQogCAyAggPEl0KBUxvZ2luEh4uYXRlbGllci51c2Vycy52MS5Mb2dpblJlcXVlc3QaHy5hdGVsaWVyLnVzZXJzLnYxLkxvZ2luUmVzcG9uc2UiE4LnGA8IARADGAEgBCiAIDICCA8SeAoOUmVmcmVzaFNlc3Npb24SJy5hdGVsaWVyLnVzZXJzLnYxLlJlZnJlc2hTZXNzaW9uUmVxdWVzdBooLmF0ZWxpZXIudXNlcnMudjEuUmVmcmVzaFNlc3Npb25SZXNwb25zZSITgucYDwgBEAMYASACKIAgMgIIChJgCgZMb2dvdXQSHy5hdGVsaWVyLnVzZXJzLnYxLkxvZ291dFJlcXVlc3QaIC5hdGVsaWVyLnVzZXJzLnYxLkxvZ291dFJlc3BvbnNlIhOC5xgPCAIQAhgBIAIogAgyAggKEl8KBUdldE1lEh4uYXRlbGllci51c2Vycy52MS5HZXRNZVJlcXVlc3QaHy5hdGVsaWVyLnVzZXJzLnYxLkdldE1lUmVzcG9uc2UiFYLnGBEIAhABGAEgASiACDICCAo4ARJmCghVcGRhdGVNZRIhLmF0ZWxpZXIudXNlcnMudjEuVXBkYXRlTWVSZXF1ZXN0GiIuYXRlbGllci51c2Vycy52MS5VcGRhdGVNZVJlc3BvbnNlIhOC5xgPCAMQAhgBIAIogEAyAggKEngKDkNoYW5nZVBhc3N3b3JkEicuYXRlbGllci51c2Vycy52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaKC5hdGVsaWVyLnVzZXJzLnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8ScgoMTGlzdFNlc3Npb25zEiUuYXRlbGllci51c2Vycy52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiYuYXRlbGllci51c2Vycy52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSITgucYDwgCEAEYASABKIAgMgIIChJ1Cg1SZXZva2VTZXNzaW9uEiYuYXRlbGllci51c2Vycy52MS5SZXZva2VTZXNzaW9uUmVxdWVzdBonLmF0ZWxpZXIudXNlcnMudjEuUmV2b2tlU2Vzc2lvblJlc3BvbnNlIhOC5xgPCAIQAhgBIAIogAgyAggKEpABChZDcmVhdGVBbm9ueW1vdXNTZXNzaW9uEi8uYXRlbGllci51c2Vycy52MS5DcmVhdGVBbm9ueW1vdXNTZXNzaW9uUmVxdWVzdBowLmF0ZWxpZXIudXNlcnMudjEuQ3JlYXRlQW5vbnltb3VzU2Vzc2lvblJlc3BvbnNlIhOC5xgPCAEQBBgBIAQogAgyAggKEmkKCUxpc3RVc2VycxIiLmF0ZWxpZXIudXNlcnMudjEuTGlzdFVzZXJzUmVxdWVzdBojLmF0ZWxpZXIudXNlcnMudjEuTGlzdFVzZXJzUmVzcG9uc2UiE4LnGA8IBRAIGAEgASiAIDICCAoSbwoLU2V0VXNlclJvbGUSJC5hdGVsaWVyLnVzZXJzLnYxLlNldFVzZXJSb2xlUmVxdWVzdBolLmF0ZWxpZXIudXNlcnMudjEuU2V0VXNlclJvbGVSZXNwb25zZSITgucYDwgFEAgYASACKIAIMgIIChJpCglHZXRLZXlTZXQSIi5hdGVsaWVyLnVzZXJzLnYxLkdldEtleVNldFJlcXVlc3QaIy5hdGVsaWVyLnVzZXJzLnYxLkdldEtleVNldFJlc3BvbnNlIhOC5xgPCAEQARgBIAEogAgyAggFEoEBChFSZXZva2VBbGxTZXNzaW9ucxIqLmF0ZWxpZXIudXNlcnMudjEuUmV2b2tlQWxsU2Vzc2lvbnNSZXF1ZXN0GisuYXRlbGllci51c2Vycy52MS5SZXZva2VBbGxTZXNzaW9uc1Jlc3BvbnNlIhOC5xgPCAIQAhgBIAIogAgyAggKEooBChRSZXF1ZXN0UGFzc3dvcmRSZXNldBItLmF0ZWxpZXIudXNlcnMudjEuUmVxdWVzdFBhc3N3b3JkUmVzZXRSZXF1ZXN0Gi4uYXRlbGllci51c2Vycy52MS5SZXF1ZXN0UGFzc3dvcmRSZXNldFJlc3BvbnNlIhOC5xgPCAEQAxgBIAQogCAyAggPEnUKDVJlc2V0UGFzc3dvcmQSJi5hdGVsaWVyLnVzZXJzLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GicuYXRlbGllci51c2Vycy52MS5SZXNldFBhc3N3b3JkUmVzcG9uc2UiE4LnGA8IARADGAEgBCiAIDICCA8SlgEKGFJlcXVlc3RFbWFpbFZlcmlmaWNhdGlvbhIxLmF0ZWxpZXIudXNlcnMudjEuUmVxdWVzdEVtYWlsVmVyaWZpY2F0aW9uUmVxdWVzdBoyLmF0ZWxpZXIudXNlcnMudjEuUmVxdWVzdEVtYWlsVmVyaWZpY2F0aW9uUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiACDICCA8ShAEKElJlcXVlc3RFbWFpbENoYW5nZRIrLmF0ZWxpZXIudXNlcnMudjEuUmVxdWVzdEVtYWlsQ2hhbmdlUmVxdWVzdBosLmF0ZWxpZXIudXNlcnMudjEuUmVxdWVzdEVtYWlsQ2hhbmdlUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8ScgoMQ29uZmlybUVtYWlsEiUuYXRlbGllci51c2Vycy52MS5Db25maXJtRW1haWxSZXF1ZXN0GiYuYXRlbGllci51c2Vycy52MS5Db25maXJtRW1haWxSZXNwb25zZSITgucYDwgBEAMYASAEKIAgMgIIDxJyCgxDcmVhdGVBcGlLZXkSJS5hdGVsaWVyLnVzZXJzLnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaJi5hdGVsaWVyLnVzZXJzLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlIhOC5xgPCAMQAhgBIAQogCAyAggKEm8KC0xpc3RBcGlLZXlzEiQuYXRlbGllci51c2Vycy52MS5MaXN0QXBpS2V5c1JlcXVlc3QaJS5hdGVsaWVyLnVzZXJzLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiE4LnGA8IAxABGAEgASiAIDICCAoScgoMUmV2b2tlQXBpS2V5EiUuYXRlbGllci51c2Vycy52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiYuYXRlbGllci51c2Vycy52MS5SZXZva2VBcGlLZXlSZXNwb25zZSITgucYDwgDEAIYASACKIAIMgIIChJ4Cg5FeGNoYW5nZUFwaUtleRInLmF0ZWxpZXIudXNlcnMudjEuRXhjaGFuZ2VBcGlLZXlSZXF1ZXN0GiguYXRlbGllci51c2Vycy52MS5FeGNoYW5nZUFwaUtleVJlc3BvbnNlIhOC5xgPCAYQCRgBIAQogAgyAggFEmwKCkVucm9sbFRvdHASIy5hdGVsaWVyLnVzZXJzLnYxLkVucm9sbFRvdHBSZXF1ZXN0GiQuYXRlbGllci51c2Vycy52MS5FbnJvbGxUb3RwUmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAIDICCA8SbwoLQ29uZmlybVRvdHASJC5hdGVsaWVyLnVzZXJzLnYxLkNvbmZpcm1Ub3RwUmVxdWVzdBolLmF0ZWxpZXIudXNlcnMudjEuQ29uZmlybVRvdHBSZXNwb25zZSITgucYDwgDEAMYASAEKIAIMgIIDxJvCgtEaXNhYmxlVG90cBIkLmF0ZWxpZXIudXNlcnMudjEuRGlzYWJsZVRvdHBSZXF1ZXN0GiUuYXRlbGllci51c2Vycy52MS5EaXNhYmxlVG90cFJlc3BvbnNlIhOC5xgPCAMQAxgBIAQogCAyAggPEoQBChJSZW5ld1JlY292ZXJ5Q29kZXMSKy5hdGVsaWVyLnVzZXJzLnYxLlJlbmV3UmVjb3ZlcnlDb2Rlc1JlcXVlc3QaLC5hdGVsaWVyLnVzZXJzLnYxLlJlbmV3UmVjb3ZlcnlDb2Rlc1Jlc3BvbnNlIhOC5xgPCAMQAxgBIAQogCAyAggPEnsKD0xpc3RBdWRpdEV2ZW50cxIoLmF0ZWxpZXIudXNlcnMudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBopLmF0ZWxpZXIudXNlcnMudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2UiE4LnGA8IBRAIGAEgASiAIDICCAoSgQEKEFdhdGNoUmV2b2NhdGlvbnMSKS5hdGVsaWVyLnVzZXJzLnYxLldhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0GiouYXRlbGllci51c2Vycy52MS5XYXRjaFJldm9jYXRpb25zUmVzcG9uc2UiFILnGBAIBhAJGAEgASiACDIDCJAcMAESewoPTGlzdFNpZ25pbmdLZXlzEiguYXRlbGllci51c2Vycy52MS5MaXN0U2lnbmluZ0tleXNSZXF1ZXN0GikuYXRlbGllci51c2Vycy52MS5MaXN0U2lnbmluZ0tleXNSZXNwb25zZSITgucYDwgGEAkYASABKIAIMgIIChJ/ChBSb3RhdGVTaWduaW5nS2V5EikuYXRlbGllci51c2Vycy52MS5Sb3RhdGVTaWduaW5nS2V5UmVxdWVzdBoqLmF0ZWxpZXIudXNlcnMudjEuUm90YXRlU2lnbmluZ0tleVJlc3BvbnNlIhSC5xgQCAYQCRgBIAQogKABMgIIDxJpCglHcmFudFJvbGUSIi5hdGVsaWVyLnVzZXJzLnYxLkdyYW50Um9sZVJlcXVlc3QaIy5hdGVsaWVyLnVzZXJzLnYxLkdyYW50Um9sZVJlc3BvbnNlIhOC5xgPCAYQCRgBIAIogAgyAggKEocBChNMaXN0U2lnbkluUHJvdmlkZXJzEiwuYXRlbGllci51c2Vycy52MS5MaXN0U2lnbkluUHJvdmlkZXJzUmVxdWVzdBotLmF0ZWxpZXIudXNlcnMudjEuTGlzdFNpZ25JblByb3ZpZGVyc1Jlc3BvbnNlIhOC5xgPCAEQARgBIAEogAgyAggFEm8KC1N0YXJ0U2lnbkluEiQuYXRlbGllci51c2Vycy52MS5TdGFydFNpZ25JblJlcXVlc3QaJS5hdGVsaWVyLnVzZXJzLnYxLlN0YXJ0U2lnbkluUmVzcG9uc2UiE4LnGA8IARADGAEgBCiAIDICCA8SeAoOQ29tcGxldGVTaWduSW4SJy5hdGVsaWVyLnVzZXJzLnYxLkNvbXBsZXRlU2lnbkluUmVxdWVzdBooLmF0ZWxpZXIudXNlcnMudjEuQ29tcGxldGVTaWduSW5SZXNwb25zZSITgucYDwgBEAMYASAEKIBAMgIIHhJ4Cg5MaXN0SWRlbnRpdGllcxInLmF0ZWxpZXIudXNlcnMudjEuTGlzdElkZW50aXRpZXNSZXF1ZXN0GiguYXRlbGllci51c2Vycy52MS5MaXN0SWRlbnRpdGllc1Jlc3BvbnNlIhOC5xgPCAMQARgBIAEogAgyAggKEnIKDExpbmtJZGVudGl0eRIlLmF0ZWxpZXIudXNlcnMudjEuTGlua0lkZW50aXR5UmVxdWVzdBomLmF0ZWxpZXIudXNlcnMudjEuTGlua0lkZW50aXR5UmVzcG9uc2UiE4LnGA8IAxADGAEgBCiAQDICCB4SeAoOVW5saW5rSWRlbnRpdHkSJy5hdGVsaWVyLnVzZXJzLnYxLlVubGlua0lkZW50aXR5UmVxdWVzdBooLmF0ZWxpZXIudXNlcnMudjEuVW5saW5rSWRlbnRpdHlSZXNwb25zZSITgucYDwgDEAIYASACKIAIMgIIChJ4Cg1FeHBvcnRBY2NvdW50EiYuYXRlbGllci51c2Vycy52MS5FeHBvcnRBY2NvdW50UmVxdWVzdBonLmF0ZWxpZXIudXNlcnMudjEuRXhwb3J0QWNjb3VudFJlc3BvbnNlIhSC5xgQCAIQARgBIAEogAgyAwiIDjABEnUKDURlbGV0ZUFjY291bnQSJi5hdGVsaWVyLnVzZXJzLnYxLkRlbGV0ZUFjY291bnRSZXF1ZXN0GicuYXRlbGllci51c2Vycy52MS5EZWxldGVBY2NvdW50UmVzcG9uc2UiE4LnGA8IAhADGAEgBCiAIDICCA8SbwoLR2V0RGVsZXRpb24SJC5hdGVsaWVyLnVzZXJzLnYxLkdldERlbGV0aW9uUmVxdWVzdBolLmF0ZWxpZXIudXNlcnMudjEuR2V0RGVsZXRpb25SZXNwb25zZSITgucYDwgBEAEYASABKIAIMgIICmIGcHJvdG8z", [file_atelier_policy_v1_policy, file_atelier_users_v1_api_key, file_atelier_users_v1_audit, file_atelier_users_v1_email, file_atelier_users_v1_identity, file_atelier_users_v1_leaving, file_atelier_users_v1_operator, file_atelier_users_v1_revocation, file_atelier_users_v1_second_factor, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * An account.
@@ -834,6 +838,90 @@ export const GetKeySetResponseSchema: GenMessage<GetKeySetResponse> = /*@__PURE_
   messageDesc(file_atelier_users_v1_users_service, 28);
 
 /**
+ * The request of CompleteSignIn.
+ *
+ * @generated from message atelier.users.v1.CompleteSignInRequest
+ */
+export type CompleteSignInRequest = Message<"atelier.users.v1.CompleteSignInRequest"> & {
+  /**
+   * The token from StartSignIn: 1 to 512 bytes.
+   *
+   * @generated from field: string sign_in_token = 1;
+   */
+  signInToken: string;
+
+  /**
+   * The `state` that came back: at most 512 bytes.
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * The `code` that came back: at most 4096 bytes.
+   *
+   * @generated from field: string code = 3;
+   */
+  code: string;
+
+  /**
+   * The password of the e-mail's account, where it is asked for: at most 256 characters.
+   *
+   * @generated from field: string password = 4;
+   */
+  password: string;
+
+  /**
+   * The six digits that the authenticator shows, or a recovery code, where it is asked for: at most 32 bytes.
+   *
+   * @generated from field: string second_factor = 5;
+   */
+  secondFactor: string;
+};
+
+/**
+ * Describes the message atelier.users.v1.CompleteSignInRequest.
+ * Use `create(CompleteSignInRequestSchema)` to create a new message.
+ */
+export const CompleteSignInRequestSchema: GenMessage<CompleteSignInRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_users_v1_users_service, 29);
+
+/**
+ * The answer of CompleteSignIn.
+ *
+ * @generated from message atelier.users.v1.CompleteSignInResponse
+ */
+export type CompleteSignInResponse = Message<"atelier.users.v1.CompleteSignInResponse"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: atelier.users.v1.User user = 1;
+   */
+  user?: User | undefined;
+
+  /**
+   * The tokens of the new session.
+   *
+   * @generated from field: atelier.users.v1.TokenPair tokens = 2;
+   */
+  tokens?: TokenPair | undefined;
+
+  /**
+   * Whether the account was made just now.
+   *
+   * @generated from field: bool created = 3;
+   */
+  created: boolean;
+};
+
+/**
+ * Describes the message atelier.users.v1.CompleteSignInResponse.
+ * Use `create(CompleteSignInResponseSchema)` to create a new message.
+ */
+export const CompleteSignInResponseSchema: GenMessage<CompleteSignInResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_users_v1_users_service, 30);
+
+/**
  * What an account may do.
  *
  * @generated from enum atelier.users.v1.Role
@@ -967,6 +1055,7 @@ export const UsersService: GenService<{
    * Changes the caller's password and ends all other sessions of the account.
    *
    * PERMISSION_DENIED (`WRONG_PASSWORD`) when the current password does not match.
+   * FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
    *
    * @generated from rpc atelier.users.v1.UsersService.ChangePassword
    */
@@ -1060,7 +1149,9 @@ export const UsersService: GenService<{
     output: typeof RequestPasswordResetResponseSchema;
   },
   /**
-   * Sets another password with the token from a mail, verifies the e-mail by it, and ends all sessions.
+   * Sets another password with the token from a mail, verifies the e-mail by it, and ends all sessions; an account without a
+   * password gets one. When the e-mail was not verified before, the account's identities, API keys and second factor are
+   * ended too: whoever set them up may not be who reads the e-mail.
    *
    * UNAUTHENTICATED (`MAIL_TOKEN_INVALID`) when the token is unknown, spent or expired.
    *
@@ -1088,6 +1179,7 @@ export const UsersService: GenService<{
    * changes when the token comes back. A token holds for a day, once.
    *
    * PERMISSION_DENIED (`WRONG_PASSWORD`) when the password does not match.
+   * FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
    *
    * @generated from rpc atelier.users.v1.UsersService.RequestEmailChange
    */
@@ -1159,6 +1251,7 @@ export const UsersService: GenService<{
    * the first began.
    *
    * PERMISSION_DENIED (`WRONG_PASSWORD`); FAILED_PRECONDITION (`TOTP_ACTIVE`) when there is one already.
+   * FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
    *
    * @generated from rpc atelier.users.v1.UsersService.EnrollTotp
    */
@@ -1183,6 +1276,7 @@ export const UsersService: GenService<{
    * Ends the second factor and its recovery codes.
    *
    * FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`, `WRONG_CODE`).
+   * FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
    *
    * @generated from rpc atelier.users.v1.UsersService.DisableTotp
    */
@@ -1195,6 +1289,7 @@ export const UsersService: GenService<{
    * Makes new recovery codes; the earlier ones stop working.
    *
    * FAILED_PRECONDITION (`TOTP_NOT_ENROLLED`); PERMISSION_DENIED (`WRONG_PASSWORD`).
+   * FAILED_PRECONDITION (`NO_PASSWORD`) when the account has none: RequestPasswordReset sets one.
    *
    * @generated from rpc atelier.users.v1.UsersService.RenewRecoveryCodes
    */
@@ -1265,6 +1360,131 @@ export const UsersService: GenService<{
     methodKind: "unary";
     input: typeof GrantRoleRequestSchema;
     output: typeof GrantRoleResponseSchema;
+  },
+  /**
+   * Lists who else accounts may sign in with (OpenID Connect), in the order in which to offer them; there may be nobody.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ListSignInProviders
+   */
+  listSignInProviders: {
+    methodKind: "unary";
+    input: typeof ListSignInProvidersRequestSchema;
+    output: typeof ListSignInProvidersResponseSchema;
+  },
+  /**
+   * Begins to sign in with a provider, by the authorization code flow with PKCE. Send the browser to `authorization_url`;
+   * the provider sends it back to `redirect_uri` with `state` and `code`, which are for CompleteSignIn, or for
+   * LinkIdentity when an account called this. It holds for ten minutes.
+   *
+   * Called with the token of an anonymous session, an account that is made at the end is that one: its id stays.
+   * NOT_FOUND (`PROVIDER_UNKNOWN`); PERMISSION_DENIED (`REDIRECT_URI_UNKNOWN`) when the URI is not among
+   * ATELIER_OIDC_REDIRECT_URIS; UNAVAILABLE (`PROVIDER_AWAY`).
+   *
+   * @generated from rpc atelier.users.v1.UsersService.StartSignIn
+   */
+  startSignIn: {
+    methodKind: "unary";
+    input: typeof StartSignInRequestSchema;
+    output: typeof StartSignInResponseSchema;
+  },
+  /**
+   * Signs in with what came back from the provider. Who has signed in with it before gets the same account whatever the
+   * e-mails say. Else an e-mail that has no account gets one; the account of an e-mail is signed in, and linked,
+   * when the provider and the account have both verified it, and otherwise after its password.
+   *
+   * FAILED_PRECONDITION (`PASSWORD_REQUIRED`) when it takes the password of the e-mail's account, UNAUTHENTICATED
+   * (`SECOND_FACTOR_REQUIRED`) when it takes its second factor: call again with the same `sign_in_token` and what is
+   * asked for; `state` and `code` are not looked at again. (`INVALID_CREDENTIALS`, `WRONG_CODE`) when that does not
+   * match, and RESOURCE_EXHAUSTED (`TOO_MANY_ATTEMPTS`) as for Login. UNAUTHENTICATED (`SIGN_IN_INVALID`) when it was
+   * not begun, is completed, or has expired, or when the state is another's; (`PROVIDER_REFUSED`) when the provider does
+   * not know the code or what it signed does not hold. FAILED_PRECONDITION (`EMAIL_MISSING`) when the provider does not
+   * tell an e-mail; ALREADY_EXISTS (`PROVIDER_LINKED`) when the e-mail's account has another identity of this provider.
+   * UNAVAILABLE (`PROVIDER_AWAY`).
+   *
+   * @generated from rpc atelier.users.v1.UsersService.CompleteSignIn
+   */
+  completeSignIn: {
+    methodKind: "unary";
+    input: typeof CompleteSignInRequestSchema;
+    output: typeof CompleteSignInResponseSchema;
+  },
+  /**
+   * Lists the providers' accounts that the caller may sign in with, the newest first: at most one of each provider.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ListIdentities
+   */
+  listIdentities: {
+    methodKind: "unary";
+    input: typeof ListIdentitiesRequestSchema;
+    output: typeof ListIdentitiesResponseSchema;
+  },
+  /**
+   * Lets the caller's account be signed in with what came back from the provider. StartSignIn must have been called by
+   * the same account.
+   *
+   * UNAUTHENTICATED (`SIGN_IN_INVALID`, `PROVIDER_REFUSED`) and UNAVAILABLE (`PROVIDER_AWAY`) as for CompleteSignIn;
+   * ALREADY_EXISTS (`IDENTITY_TAKEN`) when another account has it, (`PROVIDER_LINKED`) when the caller has
+   * another one of this provider.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.LinkIdentity
+   */
+  linkIdentity: {
+    methodKind: "unary";
+    input: typeof LinkIdentityRequestSchema;
+    output: typeof LinkIdentityResponseSchema;
+  },
+  /**
+   * Lets the caller's account no longer be signed in with one of its identities. Its other sessions are ended.
+   *
+   * NOT_FOUND when the caller has none of that id; FAILED_PRECONDITION (`LAST_SIGN_IN`) when the account has no password
+   * and no other identity.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.UnlinkIdentity
+   */
+  unlinkIdentity: {
+    methodKind: "unary";
+    input: typeof UnlinkIdentityRequestSchema;
+    output: typeof UnlinkIdentityResponseSchema;
+  },
+  /**
+   * Streams everything that is kept of the caller, by every service, each with a receipt at its end. Paths begin with the
+   * role of the service, as in `llm-chat/`.
+   *
+   * UNAVAILABLE (`EXPORT_BROKEN`) when a service cannot tell everything: what came until then is not whole.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.ExportAccount
+   */
+  exportAccount: {
+    methodKind: "server_streaming";
+    input: typeof ExportAccountRequestSchema;
+    output: typeof ExportAccountResponseSchema;
+  },
+  /**
+   * Deletes the caller's account, at once and for ever: nobody signs in with it any more, its tokens end within a
+   * second, and every service erases what it keeps of it, and says so with a receipt. Ids, times and amounts stay,
+   * without the person.
+   *
+   * INVALID_ARGUMENT when the account has a password or a second factor and none is sent; PERMISSION_DENIED
+   * (`WRONG_PASSWORD`, `WRONG_CODE`), and RESOURCE_EXHAUSTED (`TOO_MANY_ATTEMPTS`) as for Login; FAILED_PRECONDITION
+   * (`SIGN_IN_AGAIN`) when the account has no password and the session is older than ten minutes, (`LAST_ADMIN`) when it
+   * would leave no admin.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.DeleteAccount
+   */
+  deleteAccount: {
+    methodKind: "unary";
+    input: typeof DeleteAccountRequestSchema;
+    output: typeof DeleteAccountResponseSchema;
+  },
+  /**
+   * Tells how far the deletion of an account is, to whoever has the token from DeleteAccount. NOT_FOUND for another token.
+   *
+   * @generated from rpc atelier.users.v1.UsersService.GetDeletion
+   */
+  getDeletion: {
+    methodKind: "unary";
+    input: typeof GetDeletionRequestSchema;
+    output: typeof GetDeletionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_atelier_users_v1_users_service, 0);

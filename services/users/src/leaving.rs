@@ -1,0 +1,256 @@
+//! The rules of leaving: who may delete an account, what happens at once, and how far the erasure is in all services.
+//! Erasing itself is each service's own; asking them is the eraser's.
+
+use std::collections::BTreeMap;
+
+use atelier_kit::fault::chain;
+use atelier_kit::identity::Role;
+use atelier_kit::moment::{Micros, new_id, span};
+use atelier_kit::secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::accounts::Accounts;
+use crate::error::Error;
+use crate::sessions::{Client, SignedIn};
+use crate::tokens::TokenHash;
+
+/// This service's role: it has erased its part when the deletion begins.
+pub(crate) const ROLE: &str = "users";
+/// How young a session must be that deletes an account without a password, in microseconds.
+const YOUNG: Micros = 10 * 60 * 1_000_000;
+/// How many unused accounts are deleted at once.
+const EXPIRED_AT_ONCE: i64 = 100;
+/// Bytes of chance in a deletion's token.
+const TOKEN_BYTES: usize = 32;
+/// How long a deletion that is done can be asked for, in microseconds.
+pub(crate) const REMEMBERED: Micros = 90 * 24 * 3600 * 1_000_000;
+
+/// What one service has erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Receipt {
+    /// How many of what was erased.
+    pub(crate) erased: BTreeMap<String, u64>,
+    /// How many of what stays without the person.
+    pub(crate) kept: BTreeMap<String, u64>,
+    pub(crate) time: Micros,
+}
+
+/// The deletion of an account, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deletion {
+    pub(crate) user_id: String,
+    pub(crate) create_time: Micros,
+    pub(crate) done_time: Option<Micros>,
+    /// What each service has erased, by its role.
+    pub(crate) receipts: BTreeMap<String, Receipt>,
+    /// The roles that have not answered yet.
+    pub(crate) waiting: Vec<String>,
+}
+
+/// What asks for a deletion after the account's own tokens have ended; never printed.
+pub(crate) struct DeletionToken(SecretString);
+
+impl DeletionToken {
+    fn new() -> Result<Self, Error> {
+        let bytes = secret::random::<TOKEN_BYTES>().map_err(Error::crypto)?;
+        Ok(Self::presented(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// One that somebody presents.
+    pub(crate) fn presented(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// The token, to be told to whoever leaves.
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What is kept of it: it has 256 random bits, so no slow hash is needed.
+    pub(crate) fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.expose().as_bytes()).into())
+    }
+}
+
+/// Why an account goes; it must still be so when it does.
+pub(crate) enum Basis {
+    /// Whoever it belongs to asked for it, and has shown enough.
+    Shown(Shown),
+    /// It is anonymous, and was not used since.
+    Unused { before: Micros },
+}
+
+/// What the caller has shown of an account that is to be deleted, as it was when it was looked at.
+pub(crate) struct Shown {
+    pub(crate) is_anonymous: bool,
+    /// What was kept of the password that was verified; `None` when there is none.
+    pub(crate) password_hash: Option<String>,
+    /// Whether a second factor was shown.
+    pub(crate) second_factor: bool,
+}
+
+/// An account that is to be deleted.
+pub(crate) struct Departure<'a> {
+    pub(crate) id: String,
+    pub(crate) token: TokenHash,
+    pub(crate) user_id: &'a str,
+    pub(crate) basis: Basis,
+    /// The services that erase their parts later.
+    pub(crate) services: &'a [&'static str],
+    pub(crate) now: Micros,
+}
+
+impl Accounts {
+    /// Deletes the caller's account. `code` is empty when none was sent. Returns how far it is, and what asks for it later.
+    pub(crate) async fn delete_account(
+        &self,
+        caller: &SignedIn,
+        password: SecretString,
+        code: &str,
+        client: &Client,
+    ) -> Result<(Deletion, DeletionToken), Error> {
+        let shown = if caller.user.role == Role::Anonymous {
+            Shown {
+                is_anonymous: true,
+                password_hash: None,
+                second_factor: false,
+            }
+        } else {
+            self.show_all(caller, password, code, client).await?
+        };
+        let left = self.depart(&caller.user.id, Basis::Shown(shown)).await?;
+        if let Some(email) = &caller.user.email
+            && let Err(error) = self.mailer.forget(email).await
+        {
+            tracing::warn!(error = %chain(&error), "mails to a deleted account could not be erased");
+        }
+        self.write_back().await;
+        Ok(left)
+    }
+
+    /// Deletes an account here, and has the others asked to.
+    async fn depart(
+        &self,
+        user_id: &str,
+        basis: Basis,
+    ) -> Result<(Deletion, DeletionToken), Error> {
+        let token = DeletionToken::new()?;
+        let services: Vec<&'static str> = self.peers.iter().map(|peer| peer.role()).collect();
+        let departure = Departure {
+            id: new_id(),
+            token: token.hash(),
+            user_id,
+            basis,
+            services: &services,
+            now: self.clock.now(),
+        };
+        let deletion = self.deletions.delete_account(&departure).await?;
+        self.departures.send_modify(|count| *count += 1);
+        tracing::info!(user_id, "account deleted");
+        Ok((deletion, token))
+    }
+
+    /// What was deleted stands in no table any more; that it still stands in the log beside them is no reason to fail.
+    async fn write_back(&self) {
+        if let Err(error) = self.deletions.write_back().await {
+            tracing::warn!(error = %chain(&error), "the log of the database could not be emptied");
+        }
+    }
+
+    /// Deletes anonymous accounts that were not used for long, some at a time; nobody has the tokens of these deletions.
+    pub(crate) async fn expire_anonymous(&self) -> Result<(), Error> {
+        let before = self.clock.now() - span(self.anonymous_for);
+        let unused = self.deletions.unused(before, EXPIRED_AT_ONCE).await?;
+        for user_id in &unused {
+            match self.depart(user_id, Basis::Unused { before }).await {
+                // Used, or gone, since it was looked for.
+                Ok(_) | Err(Error::SessionEnded) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !unused.is_empty() {
+            self.write_back().await;
+        }
+        Ok(())
+    }
+
+    /// What a registered account must show: its password, or a sign-in of just now, and the second factor if it has one.
+    async fn show_all(
+        &self,
+        caller: &SignedIn,
+        password: SecretString,
+        code: &str,
+        client: &Client,
+    ) -> Result<Shown, Error> {
+        let user = &caller.user;
+        let kept = self.users.password_hash(&user.id).await?;
+        let attempt = match &kept {
+            None => {
+                let began = self.sessions.began(&caller.session_id).await?;
+                if began.is_none_or(|began| began + YOUNG <= self.clock.now()) {
+                    return Err(Error::SignInAgain);
+                }
+                None
+            }
+            Some(_) if password.expose_secret().is_empty() => {
+                return Err(Error::Missing("password"));
+            }
+            // Counted as a sign-in is: whoever holds a token must not be able to guess on.
+            Some(kept) => {
+                let email = user.email.as_deref().unwrap_or_default();
+                let network = client.network.as_ref();
+                let attempt = self
+                    .attempts
+                    .begin(email, network, self.clock.now())
+                    .await?;
+                if !self.passwords.verify(password, Some(kept.clone())).await? {
+                    return Err(Error::WrongPassword);
+                }
+                Some(attempt)
+            }
+        };
+        let mut second_factor = user.second_factor;
+        if second_factor {
+            second_factor = match self.show_second_factor(&user.id, code).await {
+                Err(Error::SecondFactorRequired) => return Err(Error::Missing("second_factor")),
+                Err(Error::WrongLoginCode) => return Err(Error::WrongCode),
+                shown => shown?,
+            };
+        }
+        // All was shown: that the failures before it are still counted is no reason to ask for it again.
+        if let Some(attempt) = attempt
+            && let Err(error) = self.attempts.succeeded(attempt, self.clock.now()).await
+        {
+            tracing::warn!(error = %chain(&error), "the failed attempts could not be forgiven");
+        }
+        Ok(Shown {
+            is_anonymous: false,
+            password_hash: kept,
+            second_factor,
+        })
+    }
+
+    /// How far the deletion of a token is.
+    pub(crate) async fn deletion(&self, token: &DeletionToken) -> Result<Deletion, Error> {
+        let found = self.deletions.find(&token.hash()).await?;
+        found.ok_or(Error::DeletionUnknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_long_and_never_the_same() {
+        let (one, two) = (DeletionToken::new().unwrap(), DeletionToken::new().unwrap());
+        assert_eq!(one.expose().len(), 43);
+        assert_ne!(one.expose(), two.expose());
+        let again = DeletionToken::presented(one.expose().to_owned());
+        assert_eq!(one.hash(), again.hash());
+    }
+}
