@@ -88,6 +88,11 @@ impl Cast {
         }
     }
 
+    /// The user.
+    pub fn user(&self) -> &Person {
+        &self.people[0]
+    }
+
     /// The user's API keys, one of each kind.
     pub async fn keys(&self) -> [String; KEYS.len()] {
         let mut keys = Vec::new();

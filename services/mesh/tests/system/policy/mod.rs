@@ -7,6 +7,7 @@ mod certified;
 mod flipped;
 mod methods;
 mod outcomes;
+mod owned;
 mod page;
 
 use std::collections::{BTreeMap, BTreeSet};

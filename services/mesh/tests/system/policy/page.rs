@@ -7,6 +7,7 @@ use super::outcomes::{
     AT_THE_EDGE, AT_THE_SERVICE, BY_CERTIFICATE, BY_KEY, CALLERS, CERTIFICATES, For, KEYS, Key,
     Outcome,
 };
+use super::owned::{Met, OWNED, WHO};
 
 /// Adds a table of what each kind of caller gets.
 fn table<K: Copy, const N: usize>(
@@ -53,7 +54,28 @@ fn document() -> String {
          By what a method needs of a key; what is for services or the operator is `INTERNAL_ONLY` for every key.\n\n",
     );
     table(&mut text, "API key", &KEYS, &BY_KEY, key_word);
+    text.push_str(
+        "\n## Whose it is\n\n\
+         Every method that names a thing of an account, with a real one, through the edge and at the service alike. A sign-in with a\n\
+         provider is linked by a provider alone, so that here it is nobody's.\n\n",
+    );
+    text.push_str(&format!("| method | {} |\n", WHO.join(" | ")));
+    text.push_str(&format!("|---|{}\n", "---|".repeat(WHO.len())));
+    for (path, row, _) in OWNED {
+        let method = path.trim_start_matches("/atelier.");
+        let told = row.map(met_word).join(" | ");
+        text.push_str(&format!("| `{method}` | {told} |\n"));
+    }
     text
+}
+
+fn met_word(met: Met) -> &'static str {
+    match met {
+        Met::Well => "yes",
+        Met::Unknown => "`NOT_FOUND`",
+        Met::TooLow => "`ROLE_TOO_LOW`",
+        Met::Another => "`USAGE_OF_ANOTHER`",
+    }
 }
 
 fn whom(access: For) -> &'static str {
