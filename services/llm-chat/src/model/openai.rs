@@ -247,57 +247,5 @@ fn deltas(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn read(text: &[u8], cut: usize) -> Vec<Result<Delta, String>> {
-        let chunks: Vec<Result<Bytes, ProviderError>> = text
-            .chunks(cut.max(1))
-            .map(|part| Ok(Bytes::copy_from_slice(part)))
-            .collect();
-        deltas(futures_util::stream::iter(chunks), None)
-            .map(|delta| delta.map_err(|error| error.to_string()))
-            .collect()
-            .await
-    }
-
-    const GOOD: &str = ": hello\r\n\
-        data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\r\n\r\n\
-        data: {\"choices\":[{\"delta\":{\"content\":\"Olé \"}}]}\n\n\
-        data: {\"choices\":[{\"delta\":{\"content\":\"🎨\"},\"finish_reason\":\"length\"}]}\n\n\
-        data: {\"choices\":null,\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n\
-        data: [DONE]\n\n";
-
-    #[tokio::test]
-    async fn any_cut_of_the_stream_gives_the_same_deltas() {
-        let whole = read(GOOD.as_bytes(), GOOD.len()).await;
-        assert_eq!(whole[0], Ok(Delta::Text("Olé ".into())));
-        assert_eq!(whole[1], Ok(Delta::Text("🎨".into())));
-        assert_eq!(whole[2], Ok(Delta::Finish(FinishReason::Length)));
-        assert_eq!(whole.len(), 4);
-        for cut in 1..40 {
-            assert_eq!(
-                read(GOOD.as_bytes(), cut).await,
-                whole,
-                "cut every {cut} bytes"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_stream_that_breaks_off_is_an_error() {
-        let cut = GOOD
-            .find("data: {\"choices\":[{\"delta\":{\"content\":\"🎨")
-            .unwrap();
-        let deltas = read(&GOOD.as_bytes()[..cut], 7).await;
-        assert!(deltas.last().unwrap().is_err());
-    }
-
-    #[tokio::test]
-    async fn nonsense_and_endless_lines_are_errors() {
-        assert!(read(b"data: {nonsense\n\n", 5).await[0].is_err());
-        assert!(read(b"data: {\"error\":{\"message\":\"no\"}}\n\n", 5).await[0].is_err());
-        let endless = vec![b'x'; LINE_BYTES + 10];
-        assert!(read(&endless, 1000).await.last().unwrap().is_err());
-    }
-}
+#[path = "openai_tests.rs"]
+mod tests;
