@@ -6,17 +6,13 @@ use std::collections::BTreeMap;
 use atelier_kit::fault::chain;
 use atelier_kit::identity::Role;
 use atelier_kit::moment::{Micros, new_id, span};
-use atelier_kit::secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::accounts::Accounts;
 use crate::error::Error;
 use crate::sessions::{Client, SignedIn};
-use crate::tokens::TokenHash;
+use crate::tokens::{Opaque, TokenHash};
 
 /// This service's role: it has erased its part when the deletion begins.
 pub(crate) const ROLE: &str = "users";
@@ -24,8 +20,6 @@ pub(crate) const ROLE: &str = "users";
 const YOUNG: Micros = 10 * 60 * 1_000_000;
 /// How many unused accounts are deleted at once.
 const EXPIRED_AT_ONCE: i64 = 100;
-/// Bytes of chance in a deletion's token.
-const TOKEN_BYTES: usize = 32;
 /// How long a deletion that is done can be asked for, in microseconds.
 pub(crate) const REMEMBERED: Micros = 90 * 24 * 3600 * 1_000_000;
 
@@ -49,31 +43,6 @@ pub(crate) struct Deletion {
     pub(crate) receipts: BTreeMap<String, Receipt>,
     /// The roles that have not answered yet.
     pub(crate) waiting: Vec<String>,
-}
-
-/// What asks for a deletion after the account's own tokens have ended; never printed.
-pub(crate) struct DeletionToken(SecretString);
-
-impl DeletionToken {
-    fn new() -> Result<Self, Error> {
-        let bytes = secret::random::<TOKEN_BYTES>().map_err(Error::crypto)?;
-        Ok(Self::presented(URL_SAFE_NO_PAD.encode(bytes)))
-    }
-
-    /// One that somebody presents.
-    pub(crate) fn presented(text: String) -> Self {
-        Self(text.into())
-    }
-
-    /// The token, to be told to whoever leaves.
-    pub(crate) fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-
-    /// What is kept of it: it has 256 random bits, so no slow hash is needed.
-    pub(crate) fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.expose().as_bytes()).into())
-    }
 }
 
 /// Why an account goes; it must still be so when it does.
@@ -112,7 +81,7 @@ impl Accounts {
         password: SecretString,
         code: &str,
         client: &Client,
-    ) -> Result<(Deletion, DeletionToken), Error> {
+    ) -> Result<(Deletion, Opaque), Error> {
         let shown = if caller.user.role == Role::Anonymous {
             Shown {
                 is_anonymous: true,
@@ -133,12 +102,8 @@ impl Accounts {
     }
 
     /// Deletes an account here, and has the others asked to.
-    async fn depart(
-        &self,
-        user_id: &str,
-        basis: Basis,
-    ) -> Result<(Deletion, DeletionToken), Error> {
-        let token = DeletionToken::new()?;
+    async fn depart(&self, user_id: &str, basis: Basis) -> Result<(Deletion, Opaque), Error> {
+        let token = Opaque::new()?;
         let services: Vec<&'static str> = self.peers.iter().map(|peer| peer.role()).collect();
         let departure = Departure {
             id: new_id(),
@@ -235,22 +200,8 @@ impl Accounts {
     }
 
     /// How far the deletion of a token is.
-    pub(crate) async fn deletion(&self, token: &DeletionToken) -> Result<Deletion, Error> {
+    pub(crate) async fn deletion(&self, token: &Opaque) -> Result<Deletion, Error> {
         let found = self.deletions.find(&token.hash()).await?;
         found.ok_or(Error::DeletionUnknown)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_long_and_never_the_same() {
-        let (one, two) = (DeletionToken::new().unwrap(), DeletionToken::new().unwrap());
-        assert_eq!(one.expose().len(), 43);
-        assert_ne!(one.expose(), two.expose());
-        let again = DeletionToken::presented(one.expose().to_owned());
-        assert_eq!(one.hash(), again.hash());
     }
 }

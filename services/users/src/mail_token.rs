@@ -1,37 +1,32 @@
 //! The token in a mail: made from the mail's id, so that no table and no queue has it; what it is good for is not known here.
 
+use std::ops::Deref;
+
 use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::{ExposeSecret as _, SecretString};
-use sha2::{Digest as _, Sha256};
 
-use crate::tokens::TokenHash;
+use crate::tokens::Opaque;
 
-/// A token; never printed.
-pub(crate) struct MailToken(SecretString);
+/// A token.
+pub(crate) struct MailToken(Opaque);
 
 impl MailToken {
     /// The token of a mail: 256 bits that nobody can tell from random ones without the key. A mail that is sent again
     /// has the same, so that whichever copy arrives is good.
     pub(crate) fn of_mail(key: &hmac::Key, mail_id: &str) -> Self {
-        let tag = hmac::sign(key, mail_id.as_bytes());
-        Self(URL_SAFE_NO_PAD.encode(tag).into())
+        Self(Opaque::of(hmac::sign(key, mail_id.as_bytes()).as_ref()))
     }
 
     /// One that a caller presents.
     pub(crate) fn presented(text: String) -> Self {
-        Self(text.into())
+        Self(Opaque::presented(text))
     }
+}
 
-    /// The token, for its mail.
-    pub(crate) fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
+impl Deref for MailToken {
+    type Target = Opaque;
 
-    /// What is kept of it: its SHA-256.
-    pub(crate) fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.expose().as_bytes()).into())
+    fn deref(&self) -> &Opaque {
+        &self.0
     }
 }
 

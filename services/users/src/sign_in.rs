@@ -6,11 +6,8 @@ use std::sync::Arc;
 use atelier_kit::identity::Role;
 use atelier_kit::moment::Micros;
 use atelier_kit::secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::accounts::Accounts;
 use crate::attempts::Attempt;
@@ -18,32 +15,13 @@ use crate::error::Error;
 use crate::identities::{Identity, Person, Proof, Standing, Verdict, judge};
 use crate::ports::{HeldSignIn, Provider, ProviderName, SignInStore};
 use crate::sessions::{Client, SignedIn};
-use crate::tokens::{Pair, TokenHash};
+use crate::tokens::{Opaque, Pair, TokenHash};
 use crate::users::User;
 
 /// How long a sign-in may take, in microseconds.
 const LIFETIME: Micros = 10 * 60 * 1_000_000;
 /// Most characters of a name.
 const NAME_CHARS: usize = 100;
-
-/// A text of 256 random bits; never printed.
-struct Chance(SecretString);
-
-impl Chance {
-    fn new() -> Result<Self, Error> {
-        let bytes = secret::random::<32>().map_err(Error::crypto)?;
-        Ok(Self(URL_SAFE_NO_PAD.encode(bytes).into()))
-    }
-
-    fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-/// What is kept of a token or a state.
-fn hash(text: &str) -> TokenHash {
-    TokenHash(Sha256::digest(text.as_bytes()).into())
-}
 
 /// What a sign-in is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +101,8 @@ pub(crate) struct Started {
 
 /// What comes back from the provider, with the token of who began.
 pub(crate) struct Return {
-    pub(crate) token: String,
-    pub(crate) state: String,
+    pub(crate) token: Opaque,
+    pub(crate) state: Opaque,
     pub(crate) code: String,
 }
 
@@ -170,7 +148,7 @@ impl SignIns {
         if let Some(sealed) = &sign_in.person {
             return self.open(token, sealed);
         }
-        if hash(&returned.state) != sign_in.state || returned.code.is_empty() {
+        if returned.state.hash() != sign_in.state || returned.code.is_empty() {
             return Err(Error::SignInInvalid);
         }
         let provider = self
@@ -219,26 +197,26 @@ impl Accounts {
         if !provider.returns_to(&redirect_uri) {
             return Err(Error::RedirectUriUnknown);
         }
-        let (token, state) = (Chance::new()?, Chance::new()?);
-        let (nonce, verifier) = (Chance::new()?, Chance::new()?);
+        let (token, state) = (Opaque::new()?, Opaque::new()?);
+        let (nonce, verifier) = (Opaque::new()?, Opaque::new()?);
         let secrets = Secrets {
             nonce: nonce.expose().to_owned(),
             verifier: verifier.expose().to_owned(),
         };
         let journey = Journey {
             redirect_uri,
-            nonce: nonce.0,
-            verifier: verifier.0,
+            nonce: nonce.into_secret(),
+            verifier: verifier.into_secret(),
         };
         let authorization_url = provider.authorization_url(state.expose(), &journey).await?;
         let purpose = match caller {
             Some(caller) if caller.user.role != Role::Anonymous => Purpose::Link,
             _ => Purpose::SignIn,
         };
-        let hashed = hash(token.expose());
+        let hashed = token.hash();
         let sign_in = NewSignIn {
             token: hashed,
-            state: hash(state.expose()),
+            state: state.hash(),
             purpose,
             user_id: caller.map(|caller| caller.user.id.clone()),
             issuer: provider.name().issuer.clone(),
@@ -249,7 +227,7 @@ impl Accounts {
         self.sign_ins.store.begin(&sign_in).await?;
         Ok(Started {
             authorization_url,
-            token: token.0,
+            token: token.into_secret(),
             expire_time: sign_in.expire_time,
         })
     }
@@ -261,7 +239,7 @@ impl Accounts {
         shown: Shown,
         client: &Client,
     ) -> Result<(User, Pair, bool), Error> {
-        let token = hash(&returned.token);
+        let token = returned.token.hash();
         let now = self.clock.now();
         let sign_in = self
             .sign_ins
@@ -378,7 +356,7 @@ impl Accounts {
         caller: &SignedIn,
         returned: Return,
     ) -> Result<Identity, Error> {
-        let token = hash(&returned.token);
+        let token = returned.token.hash();
         let now = self.clock.now();
         let user_id = caller.user.id.as_str();
         let sign_in = self

@@ -1,4 +1,7 @@
-//! Refresh tokens and pairs: making, hashing and sealing them; which of them is good is not decided here.
+//! Opaque tokens, refresh tokens among them, and pairs: making, hashing and sealing them; which of them is good is not
+//! decided here.
+
+use std::ops::Deref;
 
 use atelier_kit::moment::Micros;
 use atelier_kit::secret;
@@ -16,12 +19,15 @@ pub(crate) const ACCESS_SECONDS: u64 = 15 * 60;
 /// How long a refresh token is good, and a session that is not refreshed, in microseconds.
 pub(crate) const REFRESH_MICROS: Micros = 30 * 24 * 3600 * 1_000_000;
 
-/// What is kept of a refresh token: its SHA-256. The token has 256 random bits, so no slow hash is needed.
+/// What is kept of an opaque token: its SHA-256. Nobody can guess 256 bits, so no slow hash is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenHash(pub(crate) [u8; 32]);
 
-/// A refresh token; never printed.
-pub(crate) struct RefreshToken(SecretString);
+/// A text of 256 bits in base64url that nobody can guess; never printed.
+pub(crate) struct Opaque(SecretString);
+
+/// A refresh token.
+pub(crate) struct RefreshToken(Opaque);
 
 /// A pair of tokens, as one answer carries it. It is never printed, so it has no `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +38,17 @@ pub(crate) struct Pair {
     pub(crate) refresh_expire_time: Micros,
 }
 
-impl RefreshToken {
-    /// A new one: 256 random bits in base64url.
+impl Opaque {
+    /// A new one, by chance.
     pub(crate) fn new() -> Result<Self, Error> {
-        let bytes = secret::random::<32>().map_err(Error::crypto)?;
-        Ok(Self(URL_SAFE_NO_PAD.encode(bytes).into()))
+        secret::random::<32>()
+            .map(|bytes| Self::of(&bytes))
+            .map_err(Error::crypto)
+    }
+
+    /// The one of bytes that nobody else can know.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
     /// One that a caller presents.
@@ -44,7 +56,7 @@ impl RefreshToken {
         Self(text.into())
     }
 
-    /// The token, to be told to its owner.
+    /// The text, to be told to its owner.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -52,6 +64,31 @@ impl RefreshToken {
     /// What is kept of it.
     pub(crate) fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.expose().as_bytes()).into())
+    }
+
+    /// The text, for whoever keeps it secret too.
+    pub(crate) fn into_secret(self) -> SecretString {
+        self.0
+    }
+}
+
+impl Deref for RefreshToken {
+    type Target = Opaque;
+
+    fn deref(&self) -> &Opaque {
+        &self.0
+    }
+}
+
+impl RefreshToken {
+    /// A new one.
+    pub(crate) fn new() -> Result<Self, Error> {
+        Opaque::new().map(Self)
+    }
+
+    /// One that a caller presents.
+    pub(crate) fn presented(text: String) -> Self {
+        Self(Opaque::presented(text))
     }
 
     /// Seals the pair that this token was exchanged for, so that only whoever has the token can read it.
@@ -101,12 +138,10 @@ mod tests {
 
     #[test]
     fn tokens_are_long_and_never_the_same() {
-        let (one, two) = (RefreshToken::new().unwrap(), RefreshToken::new().unwrap());
+        let (one, two) = (Opaque::new().unwrap(), Opaque::new().unwrap());
         assert_eq!(one.expose().len(), 43);
         assert_ne!(one.expose(), two.expose());
-        assert_eq!(
-            one.hash(),
-            RefreshToken::presented(one.expose().to_owned()).hash()
-        );
+        let again = Opaque::presented(one.expose().to_owned());
+        assert_eq!(one.hash(), again.hash());
     }
 }

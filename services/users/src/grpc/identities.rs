@@ -13,6 +13,7 @@ use super::{Answer, UsersGrpc};
 use crate::identities::Identity;
 use crate::ports::ProviderName;
 use crate::sign_in::{Return, Shown};
+use crate::tokens::Opaque;
 
 /// The most bytes of a token and of a state; ours have 43.
 const TOKEN_BYTES: usize = 512;
@@ -100,8 +101,8 @@ impl UsersGrpc {
             )
             .finish()?;
         let returned = Return {
-            token: request.sign_in_token,
-            state: request.state,
+            token: Opaque::presented(request.sign_in_token),
+            state: Opaque::presented(request.state),
             code: request.code,
         };
         let shown = Shown {
@@ -142,8 +143,8 @@ impl UsersGrpc {
             .bytes("code", &request.code, 1..=CODE_BYTES)
             .finish()?;
         let returned = Return {
-            token: request.sign_in_token,
-            state: request.state,
+            token: Opaque::presented(request.sign_in_token),
+            state: Opaque::presented(request.state),
             code: request.code,
         };
         let identity = self.accounts.link_identity(&caller, returned).await?;

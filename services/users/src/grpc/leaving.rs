@@ -16,7 +16,8 @@ use tonic::{Request, Response, Status};
 use super::{Answer, UsersGrpc};
 use crate::error::Error;
 use crate::keepsakes::OwnPart;
-use crate::leaving::{Deletion, DeletionToken, ROLE, Receipt};
+use crate::leaving::{Deletion, ROLE, Receipt};
+use crate::tokens::Opaque;
 
 /// The answers of ExportAccount.
 pub(super) type Told =
@@ -96,7 +97,7 @@ impl UsersGrpc {
         Check::new()
             .bytes("deletion_token", &token, 1..=512)
             .finish()?;
-        let token = DeletionToken::presented(token);
+        let token = Opaque::presented(token);
         let deletion = self.accounts.deletion(&token).await?;
         Ok(Response::new(pb::GetDeletionResponse {
             deletion: Some(deletion.into()),

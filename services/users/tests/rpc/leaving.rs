@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tonic::{Code, Response, Status};
 
 use crate::admin::admin;
-use crate::emails::settled;
+use crate::emails::{ask_reset, settled};
 use crate::house::{House, PASSWORD, bad_field, by, refused};
 use crate::peers::{Peers, ROLES};
 use crate::second_factor::Ana;
@@ -95,15 +95,7 @@ async fn a_deleted_account_is_gone_at_once_and_every_service_is_asked() {
     let (other, others) = house.register("bob@x.org").await;
     settled(house).await;
     // A mail that was asked for by the e-mail alone, and one of somebody else about it.
-    let request = pb::RequestPasswordResetRequest {
-        email: EMAIL.into(),
-    };
-    house
-        .client
-        .clone()
-        .request_password_reset(request)
-        .await
-        .unwrap();
+    ask_reset(house, EMAIL).await;
     let request = pb::RequestEmailChangeRequest {
         new_email: EMAIL.into(),
         password: PASSWORD.into(),

@@ -75,7 +75,7 @@ async fn what_was_set_up_before_the_email_was_verified_ends_with_the_first_reset
     exchange(house, &late).await.unwrap();
     let answer = house.login(EMAIL, PASSWORD).await;
     refused(answer, Code::Unauthenticated, "SECOND_FACTOR_REQUIRED");
-    let ended: Vec<String> = acts_of(house).await;
+    let ended = ana.acts().await;
     for act in ["api_key.revoked", "totp.disabled"] {
         assert_eq!(
             ended.iter().filter(|it| *it == act).count(),
@@ -83,15 +83,6 @@ async fn what_was_set_up_before_the_email_was_verified_ends_with_the_first_reset
             "{act}: {ended:?}"
         );
     }
-}
-
-/// The names of all acts, the oldest first.
-async fn acts_of(house: &House) -> Vec<String> {
-    let rows: Vec<(String,)> = sqlx::query_as("SELECT action FROM audit_events ORDER BY id")
-        .fetch_all(&house.database().await)
-        .await
-        .unwrap();
-    rows.into_iter().map(|(action,)| action).collect()
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Ana {
     }
 
     /// What was kept of the account in the audit log, the oldest first.
-    async fn acts(&self) -> Vec<String> {
+    pub async fn acts(&self) -> Vec<String> {
         let rows: Vec<(String,)> = sqlx::query_as("SELECT action FROM audit_events ORDER BY id")
             .fetch_all(&self.house.database().await)
             .await
