@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::fate::{Fate, chance};
 use crate::script::Script;
 use crate::stats::Visit;
-use crate::{Room, unreadable, whole};
+use crate::{Room, whole};
 
 /// What replies are made of. Some are of more than one byte a letter, so that pieces end within a letter.
 const WORDS: [&str; 32] = [
@@ -191,16 +191,9 @@ impl Reply {
 }
 
 pub(crate) async fn complete(State(room): State<Arc<Room>>, request: Bytes) -> Response {
-    let (fate, visit) = match room.receive(&request).await {
+    let (read, fate, visit) = match room.receive::<Request>(&request).await {
         Ok(received) => received,
         Err(refused) => return refused,
-    };
-    let read: Request = match serde_json::from_slice(&request) {
-        Ok(read) => read,
-        Err(error) => {
-            visit.refused();
-            return unreadable(&error.to_string());
-        }
     };
     let (script, streamed) = (room.fates.script(), read.stream);
     let reply = Reply::to(read, script);

@@ -17,6 +17,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -118,8 +119,11 @@ struct Room {
 }
 
 impl Room {
-    /// A visit begins: what befalls it, after the time that it takes until something does.
-    async fn receive(&self, request: &[u8]) -> Result<(fate::Fate, Visit), Response> {
+    /// A visit begins: what is asked for and what befalls it, after the time that it takes until something does.
+    async fn receive<T: DeserializeOwned>(
+        &self,
+        request: &[u8],
+    ) -> Result<(T, fate::Fate, Visit), Response> {
         let visit = self.stats.visit();
         let fate = self.fates.of(request);
         tokio::time::sleep(fate.latency).await;
@@ -127,7 +131,10 @@ impl Room {
             visit.refused();
             return Err(self.refusal(status));
         }
-        Ok((fate, visit))
+        match serde_json::from_slice(request) {
+            Ok(asked) => Ok((asked, fate, visit)),
+            Err(error) => Err(unreadable(visit, &error.to_string())),
+        }
     }
 
     fn refusal(&self, status: u16) -> Response {
@@ -164,7 +171,8 @@ fn failure(status: StatusCode, kind: &str, message: &str) -> Response {
 }
 
 /// A request that cannot be read.
-fn unreadable(why: &str) -> Response {
+fn unreadable(visit: Visit, why: &str) -> Response {
+    visit.refused();
     failure(StatusCode::BAD_REQUEST, "invalid_request_error", why)
 }
 

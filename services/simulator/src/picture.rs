@@ -62,30 +62,21 @@ impl Script {
 }
 
 pub(crate) async fn generate(State(room): State<Arc<Room>>, request: Bytes) -> Response {
-    let (fate, visit) = match room.receive(&request).await {
+    let (read, fate, visit) = match room.receive::<Request>(&request).await {
         Ok(received) => received,
         Err(refused) => return refused,
-    };
-    let read: Request = match serde_json::from_slice(&request) {
-        Ok(read) => read,
-        Err(error) => {
-            visit.refused();
-            return unreadable(&error.to_string());
-        }
     };
     if read
         .response_format
         .is_some_and(|format| format != "b64_json")
     {
-        visit.refused();
-        return unreadable("response_format: only b64_json is simulated");
+        return unreadable(visit, "response_format: only b64_json is simulated");
     }
     let size = size_of(read.size.as_deref().unwrap_or("1024x1024"));
     let picture = size
         .and_then(|(width, height)| room.fates.script().picture_of(&read.prompt, width, height));
     let Some(picture) = picture else {
-        visit.refused();
-        return unreadable("size: must be as in 512x512, at most 2048 on a side");
+        return unreadable(visit, "size: must be as in 512x512, at most 2048 on a side");
     };
     let answer = json!({"created": 0, "data": [{"b64_json": STANDARD.encode(picture)}]});
     whole(answer.to_string().into(), "application/json", &fate, visit)

@@ -61,24 +61,15 @@ impl Script {
 }
 
 pub(crate) async fn speak(State(room): State<Arc<Room>>, request: Bytes) -> Response {
-    let (fate, visit) = match room.receive(&request).await {
+    let (read, fate, visit) = match room.receive::<Request>(&request).await {
         Ok(received) => received,
         Err(refused) => return refused,
     };
-    let read: Request = match serde_json::from_slice(&request) {
-        Ok(read) => read,
-        Err(error) => {
-            visit.refused();
-            return unreadable(&error.to_string());
-        }
-    };
     if read.response_format.is_none_or(|format| format != "wav") {
-        visit.refused();
-        return unreadable("response_format: only wav is simulated");
+        return unreadable(visit, "response_format: only wav is simulated");
     }
     let Some(sound) = room.fates.script().sound_of(&read.input) else {
-        visit.refused();
-        return unreadable("input: must be 1 to 2400 letters");
+        return unreadable(visit, "input: must be 1 to 2400 letters");
     };
     whole(sound.into(), "audio/wav", &fate, visit)
 }
