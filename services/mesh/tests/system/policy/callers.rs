@@ -14,7 +14,7 @@ use atelier_proto::users::v1::{CreateApiKeyRequest, RegisterRequest, Role, SetUs
 use super::outcomes::{CALLERS, KEYS, SCOPES};
 use crate::people::Person;
 use crate::running::Launch;
-use crate::split::SECRET;
+use crate::split::{SECRET, SERVICES, Split};
 
 /// A clock that is an hour late: what it issues has expired.
 struct LateClock;
@@ -26,7 +26,7 @@ impl atelier_users::Clock for LateClock {
 }
 
 /// A token that the mesh on this folder really issued, an hour ago.
-pub async fn expired_token(data: &Path) -> String {
+async fn expired_token(data: &Path) -> String {
     std::fs::create_dir_all(data).unwrap();
     let mut ground = foundation("users", data);
     ground.secret = MeshSecret::new(SECRET.as_bytes()).unwrap();
@@ -62,8 +62,18 @@ pub struct Cast {
 }
 
 impl Cast {
+    /// A mesh whose services are in a process of their own, and the people who call it.
+    pub async fn at_work(folder: &Path) -> (Split, Self) {
+        let services: Vec<&str> = SERVICES.iter().map(|(role, _)| *role).collect();
+        let data = folder.join("machine-1");
+        let expired = expired_token(&data.join("users")).await;
+        let mesh = Split::start(&[&["edge"], &services], folder).await;
+        let cast = Self::gather(mesh.edge(), &data, expired).await;
+        (mesh, cast)
+    }
+
     /// Registers them, and gives two of them their roles.
-    pub async fn gather(edge: &str, data: &Path, expired: String) -> Self {
+    async fn gather(edge: &str, data: &Path, expired: String) -> Self {
         let user = Person::register(edge).await;
         let other = Person::register(edge).await;
         let moderator = Person::register(edge).await;

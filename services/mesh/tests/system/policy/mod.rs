@@ -16,14 +16,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic::transport::Channel;
 
-use self::callers::{Cast, expired_token};
+use self::callers::Cast;
 use self::methods::{ENDING, METHODS};
 use self::outcomes::{
     AT_THE_EDGE, AT_THE_SERVICE, CALLERS, For, KEYS, Key, Row, complaint, of_keys, row,
 };
 use crate::people::connect;
 use crate::raw;
-use crate::split::{SERVICES, Split};
+use crate::split::SERVICES;
 
 #[test]
 fn the_table_has_every_method_and_no_other() {
@@ -90,16 +90,12 @@ async fn try_keys(edge: &Channel, role: &str, keys: &[String; KEYS.len()]) -> Ve
 #[tokio::test]
 async fn everybody_gets_from_every_method_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
-    let services: Vec<&str> = SERVICES.iter().map(|(role, _)| *role).collect();
-    let data = folder.path().join("machine-1");
-    let expired = expired_token(&data.join("users")).await;
-    let mesh = Split::start(&[&["edge"], &services], folder.path()).await;
-    let cast = Cast::gather(mesh.edge(), &data, expired).await;
+    let (mesh, cast) = Cast::at_work(folder.path()).await;
 
     let edge = connect(mesh.edge()).await;
     let keys = cast.keys().await;
     let mut wrong: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for role in services {
+    for (role, _) in SERVICES {
         let with = (&cast, mesh.edge());
         let through = try_all(&edge, role, &AT_THE_EDGE, with).await;
         wrong.entry("through the edge").or_default().extend(through);

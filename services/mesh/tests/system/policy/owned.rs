@@ -13,10 +13,9 @@ use prost::Message;
 use prost_types::FieldMask;
 use tonic::Code;
 
-use super::callers::{Cast, expired_token};
+use super::callers::Cast;
 use crate::people::{Person, connect};
 use crate::raw::{self, Answer};
-use crate::split::{SERVICES, Split};
 use crate::told::listen;
 
 /// What is made of an account, by the ids that its owner has.
@@ -370,11 +369,7 @@ fn is(met: Met, answer: &Answer) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_anothers_is_not_found() {
     let folder = tempfile::tempdir().unwrap();
-    let services: Vec<&str> = SERVICES.iter().map(|(role, _)| *role).collect();
-    let data = folder.path().join("machine-1");
-    let expired = expired_token(&data.join("users")).await;
-    let mesh = Split::start(&[&["edge"], &services], folder.path()).await;
-    let cast = Cast::gather(mesh.edge(), &data, expired).await;
+    let (mesh, cast) = Cast::at_work(folder.path()).await;
     let edge = connect(mesh.edge()).await;
     let mut wrong = Vec::new();
     for way in ["through the edge", "at the service"] {
