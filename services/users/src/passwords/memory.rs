@@ -8,7 +8,7 @@ use argon2::Block;
 
 /// How long memory is kept after its last use. Fetching it from the system anew for each hash, page by page, takes as long
 /// as the hash itself (measured by `bench/login`); kept for ever it would be most of what an idle process holds.
-pub(super) const KEPT: Duration = Duration::from_secs(10);
+pub(super) const KEPT: Duration = Duration::from_secs(2);
 
 /// Pieces of memory, each with the time of its last use.
 type Pieces = Vec<(Vec<Block>, Instant)>;
