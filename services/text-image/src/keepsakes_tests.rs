@@ -13,7 +13,7 @@ use atelier_generation::store::SqliteRecord;
 use atelier_generation::{Courier, Generations, NewGeneration, Parts};
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment::new_id;
-use atelier_kit::objects::{BlobInfo, ByteRange, SignedUrl, Stored};
+use atelier_kit::objects::{BlobError, BlobInfo, ByteRange, SignedUrl, Stored};
 use atelier_kit::sqlite::Database;
 use atelier_proto::analytics::v1::UsageEvent;
 use bytes::Bytes;

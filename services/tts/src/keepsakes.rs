@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use atelier_generation::Generations;
 use atelier_kit::fault::Fault;
 use atelier_kit::moment::{self, Micros};
-use atelier_kit::objects::{Blob, BlobError, BlobStore, ObjectKey};
+use atelier_kit::objects::{Blob, BlobStore, ObjectKey};
 use atelier_privacy::{Erased, Keepsakes, Parcel, time};
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -137,10 +137,6 @@ impl SpokenTexts {
     /// Opens an object; `None` when it is gone although a row knows of it.
     async fn open(&self, key: &str) -> Result<Option<Blob>, Fault> {
         let key = ObjectKey::new(key).map_err(Error::from)?;
-        match self.objects.get(&key, None).await {
-            Ok(object) => Ok(Some(object)),
-            Err(BlobError::NotFound) => Ok(None),
-            Err(error) => Err(Error::from(error).into()),
-        }
+        Ok(self.objects.find(&key).await.map_err(Error::from)?)
     }
 }

@@ -57,6 +57,15 @@ pub trait BlobStore: Send + Sync + 'static {
     /// [`BlobError::Range`].
     async fn get(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Blob, BlobError>;
 
+    /// The same for the whole of an object that may be gone: `None` when it is.
+    async fn find(&self, key: &ObjectKey) -> Result<Option<Blob>, BlobError> {
+        match self.get(key, None).await {
+            Ok(object) => Ok(Some(object)),
+            Err(BlobError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What is known of an object without reading it.
     async fn head(&self, key: &ObjectKey) -> Result<BlobInfo, BlobError>;
 
