@@ -8,7 +8,7 @@ mod r#gen {
 }
 
 pub use r#gen::atelier::{
-    analytics, generation, llm_chat, policy, privacy, text_image, tts, users,
+    analytics, generation, llm_chat, model, policy, privacy, text_image, tts, upstream, users,
 };
 
 /// The whole contract as an encoded `FileDescriptorSet`, imports and policy options included: what reflection

@@ -8,34 +8,39 @@ use atelier_kit::sqlite::Database;
 
 use crate::engine::{Generations, Parts};
 use crate::journal::MemoryJournal;
+use crate::measure::Output;
 use crate::peers::AnalyticsCourier;
 use crate::ports::Provider;
 use crate::purse::OpenPurse;
+use crate::queue::Turns;
 use crate::store::{Projection, SqliteRecord};
 
-/// How long an owner's heartbeat may stand still; whoever looks then ends the generation within ten seconds.
+/// How long an owner's heartbeat may stand still; whoever looks then takes over within ten seconds.
 const LEASE: Duration = Duration::from_secs(6);
 
 impl Generations {
-    /// The generations of a service: `at_once` work at the same time, the service's own rows are written by
-    /// `projection`, and usage events go to analytics.
+    /// The generations of a service: they take `turns`, the service's own rows are written by `projection`, and usage
+    /// events go to analytics.
     pub fn embedded(
         foundation: &Foundation,
+        output: Output,
         database: Database,
         projection: impl Projection,
         provider: impl Provider,
-        at_once: usize,
+        turns: Turns,
     ) -> Self {
         let record = Arc::new(SqliteRecord::new(database, Arc::new(projection)));
         Self::new(Parts {
             role: foundation.role,
+            output,
             record: record.clone(),
             journal: Arc::new(MemoryJournal::default()),
             provider: Arc::new(provider),
             purse: Arc::new(OpenPurse),
+            settlements: record.clone(),
             outbox: record,
             courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),
-            at_once,
+            turns,
             lease: LEASE,
             stop: foundation.stop.clone(),
             tasks: foundation.tasks.clone(),

@@ -1,19 +1,21 @@
 //! What a provider tells its generation through; it numbers, journals and folds, and decides nothing.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use atelier_kit::moment;
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{
-    AudioChunk, GenerationEvent, ImagePreview, Progress, Snapshot, TextDelta, Warning,
+    AudioChunk, GenerationEvent, ImagePreview, Progress, Snapshot, Started, TextDelta, Warning,
 };
 use bytes::Bytes;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::error::Error;
 use crate::fold::{base, fold};
+use crate::measure::{Measure, Output};
 use crate::ports::{Journal, Lease};
+use crate::proof::Proof;
 
 /// The largest audio chunk that is told at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -32,6 +34,8 @@ pub struct Emitter {
 struct Inner {
     lease: Lease,
     journal: Arc<dyn Journal>,
+    proof: Proof,
+    measure: Measure,
     told: Mutex<Told>,
 }
 
@@ -45,7 +49,14 @@ pub(crate) struct Told {
 }
 
 impl Emitter {
-    pub(crate) fn new(lease: Lease, journal: Arc<dyn Journal>, snapshot: Snapshot) -> Self {
+    /// Of an owner whose lease lasts so long without another word of the record.
+    pub(crate) fn new(
+        lease: Lease,
+        journal: Arc<dyn Journal>,
+        snapshot: Snapshot,
+        lasts: Duration,
+        output: Output,
+    ) -> Self {
         let told = Mutex::new(Told {
             sequence: base(lease.epoch),
             snapshot,
@@ -55,6 +66,8 @@ impl Emitter {
             inner: Arc::new(Inner {
                 lease,
                 journal,
+                proof: Proof::new(lasts),
+                measure: Measure::begin(output),
                 told,
             }),
         }
@@ -113,12 +126,33 @@ impl Emitter {
         self.tell(Event::Warning(warning)).await
     }
 
+    /// Another provider or model makes it from now on; who made it before is told already and not told again.
+    pub async fn started(&self, provider: &str, model: &str) -> Result<(), Stopped> {
+        let mut told = self.listening().await?;
+        if (
+            told.snapshot.provider.as_str(),
+            told.snapshot.model.as_str(),
+        ) == (provider, model)
+        {
+            return Ok(());
+        }
+        let started = Started {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+        };
+        self.journal(&mut told, Event::Started(started))
+            .await
+            .map_err(|_| Stopped)
+    }
+
     async fn tell(&self, event: Event) -> Result<(), Stopped> {
         let mut told = self.listening().await?;
         self.journal(&mut told, event).await.map_err(|_| Stopped)
     }
 
     async fn listening(&self) -> Result<MutexGuard<'_, Told>, Stopped> {
+        // Before the lock: the checkpoint that proves the lease anew takes it too.
+        self.inner.proof.holds().await;
         let told = self.inner.told.lock().await;
         if told.closed { Err(Stopped) } else { Ok(told) }
     }
@@ -140,8 +174,19 @@ impl Emitter {
             event: Some(event.clone()),
         };
         self.inner.journal.append(&self.inner.lease, entry).await?;
+        self.inner.measure.told(&event);
         fold(&mut told.snapshot, &event);
         Ok(())
+    }
+
+    /// What is seen of it.
+    pub(crate) fn measure(&self) -> &Measure {
+        &self.inner.measure
+    }
+
+    /// A write to the record that was begun at this time found the lease held.
+    pub(crate) fn prove(&self, begun: Instant) {
+        self.inner.proof.renew(begun);
     }
 
     /// What was told so far.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atelier_kit::fault::{Fault, Kind};
@@ -12,19 +12,25 @@ use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::events::{EventStream, follow};
+use crate::looks::{Waiting, WeakGenerations};
+use crate::measure::Output;
 use crate::owner;
 use crate::ports::{
-    Courier, GenerationRecord, Inserted, Journal, NewGeneration, Outbox, Provider, Purse, Record,
+    Courier, GenerationRecord, Inserted, Journal, Lease, NewGeneration, Outbox, Provider, Purse,
+    Record, Repeat, Settlements,
 };
-use crate::turns::Turns;
+use crate::queue::{Full, Place, Queue, Ticket, Turns};
 
 /// What an engine is made of.
 pub struct Parts {
     /// The role that is told to analytics as the source.
     pub role: &'static str,
+    /// What is put out, as it is told to those who watch the mesh.
+    pub output: Output,
     /// The durable truth.
     pub record: Arc<dyn Record>,
     /// The replay buffer.
@@ -33,12 +39,14 @@ pub struct Parts {
     pub provider: Arc<dyn Provider>,
     /// The money.
     pub purse: Arc<dyn Purse>,
+    /// What the purse has not acknowledged.
+    pub settlements: Arc<dyn Settlements>,
     /// Usage events that wait.
     pub outbox: Arc<dyn Outbox>,
     /// Where they are counted.
     pub courier: Arc<dyn Courier>,
-    /// How many generations work at once; more wait for their turn in the order they came.
-    pub at_once: usize,
+    /// How many generations work at once, and how the others wait for their turn.
+    pub turns: Turns,
     /// How long an owner's heartbeat may stand still before it is taken for dead.
     pub lease: Duration,
     /// Cancelled when background work must end.
@@ -50,15 +58,26 @@ pub struct Parts {
 /// The generations of one service. Clones are the same.
 #[derive(Clone)]
 pub struct Generations {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+/// What all clones share.
+pub(crate) struct Inner {
     parts: Parts,
-    turns: Turns,
+    queue: Queue,
     running: Mutex<HashMap<String, Handle>>,
+    waiting: Waiting,
+    /// What was given back at the end of the process, and is not written yet.
+    handed_over: Mutex<Vec<Lease>>,
     works: TaskTracker,
+    /// Looks at the record for all that is under way; they end by themselves.
+    looks: TaskTracker,
+    /// Something runs here.
+    busy: Arc<Notify>,
+    /// There may be something to count.
     ended: Arc<Notify>,
+    /// There may be something to settle.
+    owed: Arc<Notify>,
     interrupt: CancellationToken,
 }
 
@@ -89,19 +108,31 @@ impl Drop for Registration {
 }
 
 impl Generations {
-    /// Begins: also the courier's rounds and the watch over dead owners, both until `stop`.
+    /// Begins: also the rounds of courier and purse, and the watch over dead owners, all until `stop`.
     pub fn new(parts: Parts) -> Self {
         let engine = Self {
             inner: Arc::new(Inner {
-                turns: Turns::new(parts.at_once),
+                queue: Queue::new(parts.turns.clone()),
                 running: Mutex::default(),
+                waiting: Waiting::default(),
+                handed_over: Mutex::default(),
                 works: TaskTracker::new(),
-                ended: Arc::new(Notify::new()),
+                looks: TaskTracker::new(),
+                busy: Arc::default(),
+                ended: Arc::default(),
+                owed: Arc::default(),
                 interrupt: CancellationToken::new(),
                 parts,
             }),
         };
+        crate::looks::begin(&engine, &engine.inner.looks, &engine.inner.busy);
         let parts = &engine.inner.parts;
+        parts.tasks.spawn(crate::settling::rounds(
+            parts.settlements.clone(),
+            parts.purse.clone(),
+            engine.inner.owed.clone(),
+            parts.stop.clone(),
+        ));
         parts.tasks.spawn(crate::courier::rounds(
             parts.outbox.clone(),
             parts.courier.clone(),
@@ -120,12 +151,19 @@ impl Generations {
     pub async fn start(&self, new: NewGeneration) -> Result<EventStream, Error> {
         let engine = self.clone();
         // A task of its own: a caller that goes away in the middle leaves no generation that nobody works on.
-        let begun = self
-            .inner
-            .works
-            .spawn(async move { engine.begin(&new).await });
+        let begun = async move { engine.begin(&new).await };
+        let begun = self.inner.works.spawn(begun.in_current_span());
         let record = begun.await.map_err(Error::store)??;
         Ok(follow(self.clone(), record, 0))
+    }
+
+    /// Follows the generation that the same request made before, from its beginning; `None` when there is none.
+    pub async fn join(&self, again: Repeat<'_>) -> Result<Option<EventStream>, Error> {
+        match self.record().repeated(again).await {
+            Ok(record) => Ok(record.map(|record| follow(self.clone(), record, 0))),
+            Err(Error::RequestIdReused) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn begin(&self, new: &NewGeneration) -> Result<GenerationRecord, Error> {
@@ -135,14 +173,47 @@ impl Generations {
         }
         // Known before it is there, so that a cancel which finds the record finds the work too.
         let registration = self.register(&new.id);
-        match self.record().insert(new).await? {
+        let ticket = match registration.own {
+            true => self
+                .inner
+                .queue
+                .take(&new.provider, &new.owner, &new.id, new.priority),
+            false => Err(Full),
+        };
+        let Ok(ticket) = ticket else {
+            // One that was accepted before is joined all the same.
+            let known = self.record().repeated(new.again()).await?;
+            return known.ok_or(Error::QueueFull);
+        };
+        // One that has its turn at once says so as it is written, and needs no second word before it is sent.
+        let state = match ticket.place() {
+            Place::Turn => State::Running,
+            Place::Waiting(_) => State::Queued,
+        };
+        match self.record().insert(new, state).await? {
             Inserted::New(record) => {
                 self.journal().open(&record.lease()).await?;
-                self.spawn(*record.clone(), registration);
+                self.spawn(*record.clone(), ticket, registration);
                 Ok(*record)
             }
             Inserted::Existing(record) => Ok(*record),
         }
+    }
+
+    /// Runs what was claimed from an owner that is gone, and of which nothing was sent.
+    pub(crate) async fn adopt(&self, record: GenerationRecord) -> Result<(), Error> {
+        let registration = self.register(&record.id);
+        if !registration.own {
+            // The work of an epoch before is still being put away here; the next look comes back to it.
+            return Ok(());
+        }
+        self.journal().open(&record.lease()).await?;
+        let ticket =
+            self.inner
+                .queue
+                .readmit(&record.provider, &record.owner, &record.id, record.priority);
+        self.spawn(record, ticket, registration);
+        Ok(())
     }
 
     /// Follows a generation of this owner after a sequence.
@@ -197,11 +268,35 @@ impl Generations {
             .ok_or(Error::NotFound)
     }
 
-    /// Ends everything that runs here as interrupted, durably, and returns when it has; nothing starts any more.
+    /// Ends everything that runs here as interrupted, and gives back what waits for its turn, durably; returns when that is
+    /// done. Nothing starts any more.
     pub async fn interrupt(&self) {
         self.inner.interrupt.cancel();
         self.inner.works.close();
         self.inner.works.wait().await;
+        let leases = std::mem::take(&mut *locked(&self.inner.handed_over));
+        for leases in leases.chunks(500) {
+            if let Err(error) = self.record().release(leases).await {
+                // Then they are taken over when their owner has been silent for long enough.
+                tracing::warn!(error = %atelier_kit::fault::chain(&error), "waiting generations were not given back");
+            }
+        }
+        if !leases.is_empty() {
+            tracing::info!(
+                generations = leases.len(),
+                "waiting generations were given back"
+            );
+        }
+    }
+
+    /// Whether this process ends.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.interrupt.is_cancelled()
+    }
+
+    /// This one is given back at the end of [`Generations::interrupt`].
+    pub(crate) fn hand_over(&self, lease: Lease) {
+        locked(&self.inner.handed_over).push(lease);
     }
 
     /// How many generations this process works on, those that wait for their turn included.
@@ -210,6 +305,7 @@ impl Generations {
     }
 
     fn register(&self, id: &str) -> Registration {
+        self.inner.busy.notify_one();
         let fresh = Handle {
             cancel: CancellationToken::new(),
             interrupt: self.inner.interrupt.child_token(),
@@ -226,11 +322,9 @@ impl Generations {
         }
     }
 
-    fn spawn(&self, record: GenerationRecord, registration: Registration) {
-        // Here and not in the task, so that turns come in the order of the starts.
-        let ticket = self.inner.turns.take();
+    fn spawn(&self, record: GenerationRecord, ticket: Ticket, registration: Registration) {
         let engine = self.clone();
-        self.inner.works.spawn(async move {
+        let work = async move {
             let lease = record.lease();
             let run = owner::run(&engine, &record, ticket, &registration.handle);
             let told = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
@@ -242,24 +336,47 @@ impl Generations {
                 engine.journal().abandon(&lease).await;
             }
             drop(registration);
-            engine.tell_courier();
-        });
+            engine.tell_couriers();
+        };
+        self.inner.works.spawn(work.in_current_span());
     }
 
-    /// There may be a usage event to bring.
-    pub(crate) fn tell_courier(&self) {
+    /// There may be a usage event to bring, and something to settle.
+    pub(crate) fn tell_couriers(&self) {
         self.inner.ended.notify_one();
+        self.inner.owed.notify_one();
+    }
+
+    pub(crate) fn weak(&self) -> WeakGenerations {
+        WeakGenerations::of(&self.inner)
+    }
+
+    /// Cancels those of these that run here.
+    pub(crate) fn cancel_here(&self, ids: &[String]) {
+        let running = self.running();
+        for handle in ids.iter().filter_map(|id| running.get(id)) {
+            handle.cancel.cancel();
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.inner.waiting
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.inner.queue
     }
 
     pub(crate) fn is_running(&self, id: &str) -> bool {
         self.running().contains_key(id)
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<String, Handle>> {
-        self.inner
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Handle>> {
+        locked(&self.inner.running)
+    }
+
+    pub(crate) fn output(&self) -> Output {
+        self.inner.parts.output
     }
 
     pub(crate) fn role(&self) -> &'static str {
@@ -289,4 +406,8 @@ impl Generations {
     pub(crate) fn lease(&self) -> Duration {
         self.inner.parts.lease
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,6 +22,12 @@ pub enum Error {
     /// Generations of an account that leaves have not ended yet, or are not counted.
     #[error("generations of the account are still ending")]
     StillEnding(Duration),
+    /// The owner has as many waiting as may be; nothing was kept of this one.
+    #[error("too many generations of the owner wait")]
+    QueueFull,
+    /// This process ends, and the generation goes on elsewhere.
+    #[error("the generation was handed over")]
+    HandedOver,
     /// The service's own rules refused to start it.
     #[error("refused: {0}")]
     Refused(Fault),
@@ -62,6 +68,19 @@ impl From<Error> for Fault {
                 "what the account began is still ending; ask again",
             )
             .retry_after(wait),
+            Error::QueueFull => Fault::new(
+                Kind::Exhausted,
+                "QUEUE_FULL",
+                "too many of your generations wait for their turn; ask again when some of them have ended",
+            )
+            .with("limit", "waiting_generations")
+            .retry_after(Duration::from_secs(5)),
+            Error::HandedOver => Fault::new(
+                Kind::Unavailable,
+                "HANDED_OVER",
+                "this process ends and the generation goes on; watch it again",
+            )
+            .retry_after(Duration::from_secs(1)),
             Error::Refused(fault) => fault,
             Error::Store(source) => Fault::internal(source.as_ref()),
         }

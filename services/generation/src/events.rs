@@ -67,6 +67,10 @@ pub(crate) fn follow(engine: Generations, record: GenerationRecord, after: i64) 
             if journalled {
                 continue;
             }
+            if engine.is_stopping() {
+                // It waits, or works in another process: from here nothing more of it can be told for long.
+                Err(Error::HandedOver)?;
+            }
             // A record that is as it was inserted has told nothing yet.
             if known.sequence > after.max(base(1)) {
                 after = known.sequence;

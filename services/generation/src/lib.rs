@@ -1,35 +1,42 @@
 #![doc = include_str!("../README.md")]
 
-mod catalogue;
 mod courier;
 mod embedded;
 mod emitter;
+mod end;
 mod engine;
 mod error;
 mod events;
 mod fold;
+mod known;
 mod leaving;
+mod looks;
+mod measure;
 mod owner;
 mod ports;
+mod proof;
 mod provider_error;
+mod queue;
+pub mod reasons;
 mod rpcs;
+mod settling;
 mod sweep;
-mod turns;
 
 pub mod journal;
 pub mod peers;
 pub mod purse;
 pub mod store;
 
-pub use catalogue::{Catalogue, Listed};
 pub use emitter::{Emitter, Stopped};
 pub use engine::{Generations, Parts};
 pub use error::Error;
 pub use events::EventStream;
+pub use measure::Output;
 pub use ports::{
-    Courier, End, Failure, Finish, GenerationRecord, Inserted, Job, Journal, Lease, NewGeneration,
-    Outbox, Provider, Purse, Record, Replay,
+    Courier, End, Failure, Finish, GenerationRecord, Inserted, Job, Journal, Lease, Listing,
+    NewGeneration, Open, Outbox, Provider, Purse, Record, Repeat, Replay, Settlement, Settlements,
 };
 pub use provider_error::ProviderError;
+pub use queue::{AtOnce, OWNER_SHARE, OWNER_WAITING, Owners, Priority, SETTINGS, Turns};
 pub use rpcs::{Answers, respond};
 pub use store::Refusal;

@@ -2,38 +2,37 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use atelier_kit::moment;
-use atelier_proto::analytics::v1::{Outcome, UsageEvent};
 use atelier_proto::generation::v1::generation_event::Event;
-use atelier_proto::generation::v1::{
-    Cancelled, Completed, Failed, FinishReason, Queued, Started, State, Usage,
-};
-use bytes::Bytes;
+use atelier_proto::generation::v1::{Queued, Started, State};
 use futures_util::FutureExt as _;
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use crate::emitter::Emitter;
+use crate::emitter::{Emitter, Told};
+use crate::end::{Outcome, conclude, interrupted};
 use crate::engine::{Generations, Handle};
 use crate::error::Error;
-use crate::fold::fold;
-use crate::ports::{End, Failure, Finish, GenerationRecord, Job, Lease};
-use crate::turns::Ticket;
+use crate::ports::{Failure, GenerationRecord, Lease};
+use crate::queue::{Place, Ticket};
 
 /// The record is never further behind than this.
 const CHECKPOINT: Duration = Duration::from_millis(900);
-/// How often the end is written again when the database refuses it.
-const FINISH_TRIES: u32 = 5;
+/// A place in the queue is told anew no more often than this.
+const BREATH: Duration = Duration::from_secs(1);
 
-/// How the work came to its end.
-enum Outcomes {
-    Finished(Finish),
-    Failed(Failure),
-    Cancelled,
+/// Why this process leaves a generation without an end.
+enum Left {
     /// Another owner has it; there is nothing left to write.
     Lost,
+    /// This process stops, and nothing was sent: whoever comes next runs it.
+    HandedOver,
 }
+
+/// How the work came to its end.
+type Worked = Result<Outcome, Left>;
 
 /// Runs a generation that this process owns, to its end. Returns whether its journal has been told of the end.
 pub(crate) async fn run(
@@ -43,32 +42,29 @@ pub(crate) async fn run(
     handle: &Handle,
 ) -> bool {
     let lease = record.lease();
-    let job = Job {
-        id: record.id.clone(),
-        owner: record.owner.clone(),
-        kind: record.kind.clone(),
-        task: record.task.clone(),
-        model: record.model.clone(),
-        create_time: record.create_time,
-    };
     let emitter = Emitter::new(
         lease.clone(),
         engine.journal().clone(),
         record.snapshot.clone(),
+        engine.lease(),
+        engine.output(),
     );
-    let outcome = work(engine, record, &job, &emitter, ticket, handle).await;
-    let ended = match outcome {
-        Outcomes::Lost => Err(Error::LeaseLost),
-        outcome => end(engine, record, &lease, &emitter, outcome).await,
+    let ended = match work(engine, record, &emitter, ticket, handle).await {
+        Err(Left::Lost) => Err(Error::LeaseLost),
+        Err(Left::HandedOver) => {
+            engine.hand_over(lease);
+            return false;
+        }
+        Ok(outcome) => conclude(engine, record, &emitter, outcome).await,
     };
     match ended {
         Ok(()) => return true,
         Err(Error::LeaseLost) => {
-            tracing::info!(generation = %job.id, "another owner has this generation")
+            tracing::info!(generation = %lease.id, "another owner has this generation")
         }
         // Its heartbeat stands still from now on, so that whoever looks will end it.
         Err(error) => tracing::error!(
-            generation = %job.id, error = %atelier_kit::fault::chain(&error), "a generation could not be ended"
+            generation = %lease.id, error = %atelier_kit::fault::chain(&error), "a generation could not be ended"
         ),
     }
     false
@@ -84,53 +80,133 @@ pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
 async fn work(
     engine: &Generations,
     record: &GenerationRecord,
-    job: &Job,
     emitter: &Emitter,
-    ticket: Ticket,
+    mut ticket: Ticket,
     handle: &Handle,
-) -> Outcomes {
+) -> Worked {
+    let lease = record.lease();
+    // Cancelled when the record says that a provider may have heard of it: from then on it is never run again.
+    let sent = CancellationToken::new();
+    if record.may_be_sent() {
+        sent.cancel();
+    }
     let provider = async {
-        emitter
-            .emit(Event::Queued(Queued {
-                position: ticket.position,
-            }))
-            .await?;
-        // A turn is the whole of the work; the end is written after it.
-        let _turn = ticket.turn().await.map_err(|_| Error::LeaseLost)?;
-        if let Err(failure) = engine.purse().reserve(job).await {
-            return Ok(Outcomes::Failed(failure));
+        if record.epoch > 1 {
+            // In place of all that the owner before may have told.
+            let known = record.snapshot.clone();
+            emitter.emit(Event::Snapshot(known)).await?;
+        }
+        // A turn is the whole of the work, for as long as the ticket is there; the end is written after it.
+        turn(emitter, &mut ticket).await?;
+        let job = record.job();
+        if let Err(failure) = engine.purse().reserve(&job).await {
+            return Ok(Ok(Outcome::Failed(failure)));
+        }
+        if !sent.is_cancelled() {
+            sent.cancel();
+            if send(engine, &lease, emitter).await? {
+                return Ok(Ok(Outcome::Cancelled));
+            }
         }
         let started = Started {
             provider: record.provider.clone(),
             model: record.model.clone(),
         };
         emitter.emit(Event::Started(started)).await?;
-        Ok::<_, Error>(match engine.provider().run(job, emitter).await {
-            Ok(finish) => Outcomes::Finished(finish),
-            Err(failure) => Outcomes::Failed(failure),
-        })
+        let operation = emitter.measure().operation(record);
+        let work = engine.provider().run(&job, emitter);
+        let outcome = match work.instrument(operation).await {
+            Ok(finish) => Outcome::Finished(finish),
+            Err(failure) => Outcome::Failed(failure),
+        };
+        Ok::<_, Error>(Ok(outcome))
     };
-    let lease = record.lease();
+    let hearts = async {
+        // One heart beats for all that wait here, and each that works beats for itself.
+        if !sent.is_cancelled() {
+            let beaten = engine.waiting().enter(&lease);
+            tokio::select! {
+                () = sent.cancelled() => {}
+                () = beaten.lost() => return Err(Left::Lost),
+            }
+        }
+        checkpoints(engine, &lease, emitter).await
+    };
     tokio::select! {
         // In this order: an end that was asked for wins over a result that comes in the same moment.
         biased;
-        () = handle.cancel.cancelled() => Outcomes::Cancelled,
-        () = handle.interrupt.cancelled() => Outcomes::Failed(interrupted()),
-        outcome = checkpoints(engine, &lease, emitter) => outcome,
+        () = handle.cancel.cancelled() => Ok(Outcome::Cancelled),
+        () = handle.interrupt.cancelled() => match sent.is_cancelled() {
+            true => Ok(Outcome::Failed(interrupted())),
+            false => Err(Left::HandedOver),
+        },
+        worked = hearts => worked,
         outcome = AssertUnwindSafe(provider).catch_unwind() => match outcome {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(Error::LeaseLost)) => Outcomes::Lost,
-            Ok(Err(error)) => Outcomes::Failed(Failure::internal(&error)),
+            Ok(Ok(worked)) => worked,
+            Ok(Err(Error::LeaseLost)) => Err(Left::Lost),
+            Ok(Err(error)) => Ok(Outcome::Failed(Failure::internal(&error))),
             Err(panic) => {
                 tracing::error!(generation = %lease.id, panic = words(panic.as_ref()), "a provider panicked");
-                Outcomes::Failed(Failure::passing("INTERNAL", "an internal error ended the generation"))
+                Ok(Outcome::Failed(Failure::passing("INTERNAL", "an internal error ended the generation")))
             }
         },
     }
 }
 
+/// Waits for the turn, and tells the place in the queue whenever it has changed.
+async fn turn(emitter: &Emitter, ticket: &mut Ticket) -> Result<(), Error> {
+    let mut place = ticket.place();
+    let told = |position| Event::Queued(Queued { position });
+    // A turn that comes at once is told as a place before it, so that all streams begin alike.
+    emitter
+        .emit(told(match place {
+            Place::Waiting(position) => position,
+            Place::Turn => 0,
+        }))
+        .await?;
+    while place != Place::Turn {
+        let breath = tokio::time::Instant::now() + BREATH;
+        place = ticket.moved().await;
+        while place != Place::Turn {
+            // The last of several changes is the one that is told.
+            match tokio::time::timeout_at(breath, ticket.moved()).await {
+                Ok(moved) => place = moved,
+                Err(_) => break,
+            }
+        }
+        if let Place::Waiting(position) = place {
+            emitter.emit(told(position)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes that a provider is about to hear of it, before it does. Returns whether a cancel was asked for.
+async fn send(engine: &Generations, lease: &Lease, emitter: &Emitter) -> Result<bool, Error> {
+    let mut told = emitter.told().await;
+    told.snapshot.set_state(State::Running);
+    checkpoint(engine, lease, emitter, &told).await
+}
+
+/// Writes the state so far, which proves that the lease holds. Returns whether a cancel was asked for.
+async fn checkpoint(
+    engine: &Generations,
+    lease: &Lease,
+    emitter: &Emitter,
+    told: &Told,
+) -> Result<bool, Error> {
+    let begun = Instant::now();
+    let state = told.snapshot.state();
+    let cancel = engine
+        .record()
+        .checkpoint(lease, state, &told.snapshot, told.sequence)
+        .await?;
+    emitter.prove(begun);
+    Ok(cancel)
+}
+
 /// Writes the state so far at least every second, and learns of a cancel that another process recorded.
-async fn checkpoints(engine: &Generations, lease: &Lease, emitter: &Emitter) -> Outcomes {
+async fn checkpoints(engine: &Generations, lease: &Lease, emitter: &Emitter) -> Worked {
     // Several times a lease, however short: a heart that beats slower than others wait is taken for dead.
     let pace = CHECKPOINT
         .min(engine.lease() / 4)
@@ -141,155 +217,13 @@ async fn checkpoints(engine: &Generations, lease: &Lease, emitter: &Emitter) -> 
     loop {
         ticks.tick().await;
         let told = emitter.told().await;
-        let state = told.snapshot.state();
-        match engine
-            .record()
-            .checkpoint(lease, state, &told.snapshot, told.sequence)
-            .await
-        {
+        match checkpoint(engine, lease, emitter, &told).await {
             Ok(false) => {}
-            Ok(true) => return Outcomes::Cancelled,
-            Err(Error::LeaseLost) => return Outcomes::Lost,
+            Ok(true) => return Ok(Outcome::Cancelled),
+            Err(Error::LeaseLost) => return Err(Left::Lost),
             Err(error) => tracing::warn!(
                 generation = %lease.id, error = %atelier_kit::fault::chain(&error), "a checkpoint was not written"
             ),
         }
-    }
-}
-
-/// Why a generation fails whose process ends, or whose owner died.
-pub(crate) fn interrupted() -> Failure {
-    Failure::passing(
-        "INTERRUPTED",
-        "the service stopped while this was being made; please try again",
-    )
-}
-
-async fn end(
-    engine: &Generations,
-    record: &GenerationRecord,
-    lease: &Lease,
-    emitter: &Emitter,
-    outcome: Outcomes,
-) -> Result<(), Error> {
-    let (finish, failure, state) = match outcome {
-        Outcomes::Finished(finish) => (Some(finish), None, State::Completed),
-        Outcomes::Failed(failure) => (None, Some(failure), State::Failed),
-        Outcomes::Cancelled | Outcomes::Lost => (None, None, State::Cancelled),
-    };
-    conclude(engine, record, lease, emitter, finish, failure, state).await
-}
-
-/// Writes the end to the record, then tells it.
-pub(crate) async fn conclude(
-    engine: &Generations,
-    record: &GenerationRecord,
-    lease: &Lease,
-    emitter: &Emitter,
-    finish: Option<Finish>,
-    failure: Option<Failure>,
-    state: State,
-) -> Result<(), Error> {
-    let told = emitter.close().await;
-    let reason = finish
-        .as_ref()
-        .map_or(FinishReason::Unspecified, |finish| finish.reason);
-    let details = finish
-        .as_ref()
-        .map_or_else(Bytes::new, |finish| finish.details.clone());
-    let mut last = Vec::new();
-    if let Some(finish) = finish {
-        last.extend(finish.artifact.map(Event::Artifact));
-        last.push(Event::Usage(finish.usage));
-    }
-    last.push(match (state, &failure) {
-        (State::Completed, _) => Event::Completed(Completed {
-            finish_reason: reason.into(),
-        }),
-        (State::Cancelled, _) => Event::Cancelled(Cancelled {}),
-        (_, failure) => {
-            let failure = failure.clone().unwrap_or_else(interrupted);
-            Event::Failed(Failed {
-                reason: failure.reason,
-                message: failure.message,
-                retryable: failure.retryable,
-            })
-        }
-    });
-
-    let mut snapshot = told.snapshot;
-    for event in &last {
-        fold(&mut snapshot, event);
-    }
-    let sequence = told.sequence + i64::try_from(last.len()).unwrap_or(0);
-    let usage = snapshot.usage.unwrap_or_default();
-    let end = End {
-        state,
-        snapshot,
-        sequence,
-        finish_reason: reason,
-        failure,
-        details,
-        usage_event: usage_event(engine.role(), record, state, usage),
-    };
-    write(engine, lease, &end).await?;
-    // What failed or used nothing costs nothing; it may not even have come to a reservation.
-    let paid = if state == State::Failed || usage == Usage::default() {
-        engine.purse().release(&lease.id).await
-    } else {
-        engine.purse().settle(&lease.id, &usage).await
-    };
-    if let Err(error) = paid {
-        tracing::error!(generation = %lease.id, error = %atelier_kit::fault::chain(&error), "not settled");
-    }
-    let outcome = state
-        .as_str_name()
-        .trim_start_matches("STATE_")
-        .to_ascii_lowercase();
-    metrics::counter!("atelier_generations_total", "service" => engine.role(), "outcome" => outcome).increment(1);
-    for event in last {
-        // The record keeps the artifact as its provider made it; what is told has a fresh URL.
-        let event = match event {
-            Event::Artifact(artifact) => Event::Artifact(engine.provider().present(artifact).await),
-            other => other,
-        };
-        emitter.emit(event).await?;
-    }
-    Ok(())
-}
-
-/// A busy database is asked again: the work is done and would be lost.
-async fn write(engine: &Generations, lease: &Lease, end: &End) -> Result<(), Error> {
-    let mut wait = Duration::from_millis(50);
-    for _ in 1..FINISH_TRIES {
-        match engine.record().finish(lease, end).await {
-            Err(Error::Store(error)) => {
-                tracing::warn!(generation = %lease.id, error = %error, "an end was not written yet");
-                tokio::time::sleep(wait).await;
-                wait *= 2;
-            }
-            other => return other,
-        }
-    }
-    engine.record().finish(lease, end).await
-}
-
-fn usage_event(role: &str, record: &GenerationRecord, state: State, usage: Usage) -> UsageEvent {
-    let now = moment::now();
-    UsageEvent {
-        id: record.id.clone(),
-        source: role.to_owned(),
-        user_id: record.owner.clone(),
-        provider: record.provider.clone(),
-        model: record.model.clone(),
-        outcome: match state {
-            State::Completed => Outcome::Completed,
-            State::Cancelled => Outcome::Cancelled,
-            _ => Outcome::Failed,
-        }
-        .into(),
-        usage: Some(usage),
-        duration: Some(moment::duration((now - record.create_time).max(0))),
-        time: Some(moment::timestamp(now)),
     }
 }

@@ -12,127 +12,22 @@ use bytes::Bytes;
 use crate::emitter::{Emitter, Stopped};
 use crate::error::Error;
 
-/// A generation that is about to be.
-#[derive(Clone, Debug)]
-pub struct NewGeneration {
-    /// Its id, made by the service.
-    pub id: String,
-    /// The account it belongs to.
-    pub owner: String,
-    /// The caller's key for repeating the call safely.
-    pub request_id: Option<String>,
-    /// Which method started it, as in `send-message`; a part of what a repeated call is compared by.
-    pub kind: &'static str,
-    /// The request as the caller sent it, encoded: what a repeated call is compared by.
-    pub body: Vec<u8>,
-    /// Everything that the provider needs, in the service's own encoding.
-    pub task: Bytes,
-    /// The provider that will work on it.
-    pub provider: String,
-    /// The model that was chosen.
-    pub model: String,
-}
-
-/// The right to write to a generation. A taker's epoch is higher, and the writes of the one before are refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// The generation.
-    pub id: String,
-    /// The fencing token.
-    pub epoch: i64,
-}
-
-/// The durable record of a generation.
-#[derive(Clone, Debug)]
-pub struct GenerationRecord {
-    /// Its id.
-    pub id: String,
-    /// The account it belongs to.
-    pub owner: String,
-    /// Which method started it.
-    pub kind: String,
-    /// Everything that the provider needs, in the service's own encoding.
-    pub task: Bytes,
-    /// Where it stands.
-    pub state: State,
-    /// The epoch of its owner.
-    pub epoch: i64,
-    /// Grows for as long as its owner lives.
-    pub heartbeat: i64,
-    /// Whether somebody asked for its end.
-    pub cancel_requested: bool,
-    /// The provider.
-    pub provider: String,
-    /// The model.
-    pub model: String,
-    /// The state at the last checkpoint, or at its end.
-    pub snapshot: Snapshot,
-    /// The sequence that the snapshot stands for; after the end, that of the last event.
-    pub sequence: i64,
-    /// Why it completed.
-    pub finish_reason: FinishReason,
-    /// Why it failed.
-    pub failure: Option<Failure>,
-    /// When it was made.
-    pub create_time: Micros,
-    /// When it ended.
-    pub end_time: Option<Micros>,
-}
-
-impl GenerationRecord {
-    /// Whether it has ended.
-    pub fn has_ended(&self) -> bool {
-        matches!(
-            self.state,
-            State::Completed | State::Failed | State::Cancelled
-        )
-    }
-
-    /// The lease of its present owner.
-    pub fn lease(&self) -> Lease {
-        Lease {
-            id: self.id.clone(),
-            epoch: self.epoch,
-        }
-    }
-}
-
-/// What came of inserting a generation.
-#[derive(Debug)]
-pub enum Inserted {
-    /// It is new, and the caller owns it.
-    New(Box<GenerationRecord>),
-    /// The same request was made before.
-    Existing(Box<GenerationRecord>),
-}
-
-/// How a generation ends.
-#[derive(Clone, Debug)]
-pub struct End {
-    /// COMPLETED, FAILED or CANCELLED.
-    pub state: State,
-    /// The whole state at the end.
-    pub snapshot: Snapshot,
-    /// The sequence of the last event.
-    pub sequence: i64,
-    /// Why it completed.
-    pub finish_reason: FinishReason,
-    /// Why it failed.
-    pub failure: Option<Failure>,
-    /// What the provider tells the service's own rows, in the service's own encoding; empty unless it completed.
-    pub details: Bytes,
-    /// What is told to analytics.
-    pub usage_event: UsageEvent,
-}
+pub use crate::known::{
+    End, GenerationRecord, Inserted, Lease, Listing, NewGeneration, Open, Repeat, Settlement,
+};
 
 /// The durable truth. Every write is one transaction with the service's own rows.
 #[async_trait]
 pub trait Record: Send + Sync + 'static {
-    /// Inserts a generation, owned by the caller under epoch 1, or finds the one of the same `request_id`.
-    async fn insert(&self, new: &NewGeneration) -> Result<Inserted, Error>;
+    /// Inserts a generation, owned by the caller under epoch 1, or finds the one of the same `request_id`. `state` is
+    /// QUEUED, or RUNNING when it has its turn already and may be sent without a further word.
+    async fn insert(&self, new: &NewGeneration, state: State) -> Result<Inserted, Error>;
+    /// The generation that the same request made before, where there is one.
+    async fn repeated(&self, again: Repeat<'_>) -> Result<Option<GenerationRecord>, Error>;
     /// Reads one.
     async fn find(&self, id: &str) -> Result<Option<GenerationRecord>, Error>;
-    /// Writes the state so far and beats the heart. Returns whether a cancel was asked for.
+    /// Writes the state so far and beats the heart; a state that was RUNNING stays so. Returns whether a cancel was asked
+    /// for.
     async fn checkpoint(
         &self,
         lease: &Lease,
@@ -144,10 +39,17 @@ pub trait Record: Send + Sync + 'static {
     async fn finish(&self, lease: &Lease, end: &End) -> Result<(), Error>;
     /// Asks for its end. Returns where it stood; `None` when it does not exist.
     async fn request_cancel(&self, id: &str) -> Result<Option<State>, Error>;
-    /// All that have not ended: lease and heartbeat.
-    async fn open(&self) -> Result<Vec<(Lease, i64)>, Error>;
-    /// Takes over from an owner whose epoch and heartbeat are still these. `None` when somebody was faster.
-    async fn claim(&self, seen: &Lease, heartbeat: i64) -> Result<Option<GenerationRecord>, Error>;
+    /// Beats the hearts of many that wait for their turn. Returns the ids of those whose lease is lost.
+    async fn beat(&self, leases: &[Lease]) -> Result<Vec<String>, Error>;
+    /// Gives back what waits and of which nothing was sent: whoever sees it may claim it at once.
+    async fn release(&self, leases: &[Lease]) -> Result<(), Error>;
+    /// Those that have not ended and whose end was asked for.
+    async fn cancelled(&self) -> Result<Vec<String>, Error>;
+    /// All that have not ended, the oldest first.
+    async fn open(&self) -> Result<Vec<Open>, Error>;
+    /// Takes over from owners whose epoch and heartbeat are still these, in this order; those for which somebody was
+    /// faster are left out.
+    async fn claim(&self, seen: &[Open]) -> Result<Vec<GenerationRecord>, Error>;
     /// Forgets one that has ended. Returns whether there was one.
     async fn forget(&self, id: &str) -> Result<bool, Error>;
     /// An owner leaves: from now on [`Record::insert`] refuses this one with [`Error::Departed`], for good.
@@ -159,6 +61,14 @@ pub trait Record: Send + Sync + 'static {
         after: &str,
         limit: u32,
     ) -> Result<Vec<GenerationRecord>, Error>;
+    /// Those of an owner before an id, the newest first.
+    async fn list(
+        &self,
+        owner: &str,
+        before: Option<&str>,
+        open_only: bool,
+        limit: i64,
+    ) -> Result<Vec<Listing>, Error>;
     /// Those of an owner that have not ended.
     async fn open_of(&self, owner: &str, limit: u32) -> Result<Vec<String>, Error>;
 }
@@ -172,6 +82,15 @@ pub trait Outbox: Send + Sync + 'static {
     async fn waiting(&self, owner: &str) -> Result<u64, Error>;
     /// They were counted, and wait no longer.
     async fn acknowledge(&self, ids: &[String]) -> Result<(), Error>;
+}
+
+/// What the purse has not acknowledged yet; written by [`Record::finish`].
+#[async_trait]
+pub trait Settlements: Send + Sync + 'static {
+    /// Those after an id, in the order of their ids.
+    async fn unsettled(&self, after: &str, limit: u32) -> Result<Vec<Settlement>, Error>;
+    /// The purse has these.
+    async fn settled(&self, ids: &[String]) -> Result<(), Error>;
 }
 
 /// Brings usage events to where they are counted.
@@ -288,19 +207,27 @@ impl From<Stopped> for Failure {
 pub trait Provider: Send + Sync + 'static {
     /// Works, and tells of it through `out`.
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure>;
+    /// What is charged for a generation that was cancelled before its provider gave a figure, by what was delivered of it.
+    /// Nothing delivered is nothing charged, and so is a provider that delivers all at its end.
+    async fn estimate(&self, job: &Job, delivered: &Snapshot) -> Usage {
+        let _ = (job, delivered);
+        Usage::default()
+    }
     /// Makes a stored artifact presentable again: a fresh URL in place of one that has expired.
     async fn present(&self, artifact: Artifact) -> Artifact {
         artifact
     }
 }
 
-/// Pays for generations, under the service's own identity.
+/// Pays for generations, under the service's own identity. All of it is idempotent by the generation: an owner that took
+/// over reserves again, and an end is told until it is acknowledged, by several processes where they share a record.
 #[async_trait]
 pub trait Purse: Send + Sync + 'static {
-    /// Reserves the worst case. An error refuses the generation, which then fails with its reason.
+    /// Reserves the worst case, before anything is sent. An error refuses the generation, which then fails with its reason.
+    /// A reservation that comes after the end of its generation was told must be refused: its owner was too slow.
     async fn reserve(&self, job: &Job) -> Result<(), Failure>;
-    /// Charges what was used. Idempotent by the generation.
+    /// Charges what was used, and gives the rest of the reservation back.
     async fn settle(&self, id: &str, usage: &Usage) -> Result<(), Error>;
-    /// Gives the reservation back. Idempotent by the generation.
+    /// Gives the reservation back; there may have been none.
     async fn release(&self, id: &str) -> Result<(), Error>;
 }

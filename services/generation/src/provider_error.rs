@@ -1,6 +1,9 @@
 //! Why a provider gave nothing, or broke off: one enum for every medium, and one table of what its owner is told.
 
+use std::time::Duration;
+
 use crate::ports::Failure;
+use crate::reasons::{UPSTREAM_BUSY, UPSTREAM_GARBLED, UPSTREAM_REFUSED, UPSTREAM_UNAVAILABLE};
 
 /// Why a provider gave nothing, or broke off.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +14,9 @@ pub enum ProviderError {
     /// It is busy, or its limit is reached.
     #[error("the provider is busy (HTTP {0})")]
     Busy(u16),
+    /// It said when to come again, and this is how long that is off.
+    #[error("the provider wants to be left alone for {} s", .0.as_secs_f64().ceil())]
+    Resting(Duration),
     /// It refused the request, the key or the model.
     #[error("the provider refused the request (HTTP {status}): {message}")]
     Refused {
@@ -43,15 +49,22 @@ impl From<ProviderError> for Failure {
         tracing::warn!(error = %atelier_kit::fault::chain(&error), "a provider failed");
         match error {
             ProviderError::Unreachable(_) => {
-                Failure::passing("UPSTREAM_UNAVAILABLE", "the provider cannot be reached")
+                Failure::passing(UPSTREAM_UNAVAILABLE, "the provider cannot be reached")
             }
-            ProviderError::Busy(_) => Failure::passing("UPSTREAM_BUSY", "the provider is busy"),
+            ProviderError::Busy(_) => Failure::passing(UPSTREAM_BUSY, "the provider is busy"),
+            ProviderError::Resting(wait) => Failure::passing(
+                UPSTREAM_BUSY,
+                format!(
+                    "the provider is busy; it can be asked again in {} s",
+                    wait.as_secs_f64().ceil()
+                ),
+            ),
             ProviderError::Refused { status, .. } => Failure::lasting(
-                "UPSTREAM_REFUSED",
+                UPSTREAM_REFUSED,
                 format!("the provider refused the request (HTTP {status})"),
             ),
             ProviderError::Garbled(_) => Failure::passing(
-                "UPSTREAM_GARBLED",
+                UPSTREAM_GARBLED,
                 "the provider gave an answer that cannot be used",
             ),
             ProviderError::Unfit { reason, message } => Failure::lasting(reason, message),

@@ -1,15 +1,18 @@
-//! What WatchGeneration and CancelGeneration do in every service, and events as the answers of a streaming method.
+//! What WatchGeneration, CancelGeneration and ListGenerations do in every service, and events as the answers of a streaming method.
 
 use std::pin::Pin;
 
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
-use atelier_proto::generation::v1::{GenerationEvent, State};
+use atelier_kit::moment;
+use atelier_kit::page::Pages;
+use atelier_proto::generation::v1::{Failed, Generation, GenerationEvent, State};
 use futures_util::{Stream, StreamExt as _};
 use tonic::Status;
 
 use crate::engine::Generations;
 use crate::events::EventStream;
+use crate::ports::{Listing, NewGeneration, Repeat};
 
 /// The answers of a streaming method.
 pub type Answers<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
@@ -26,6 +29,22 @@ pub fn respond<R: Send + 'static>(
 }
 
 impl Generations {
+    /// Starts what was made of a request, or joins the generation that the same request made before: also when the request
+    /// could not begin any more, since what it asks for is not offered in the same way any more.
+    pub async fn start_rpc(
+        &self,
+        made: Result<NewGeneration, Status>,
+        again: Repeat<'_>,
+    ) -> Result<EventStream, Status> {
+        match made {
+            Ok(new) => Ok(self.start(new).await?),
+            Err(refusal) => match self.join(again).await? {
+                Some(events) => Ok(events),
+                None => Err(refusal),
+            },
+        }
+    }
+
     /// Follows a generation of the caller after a sequence.
     ///
     /// INVALID_ARGUMENT for an id that none could have or a sequence below 0, NOT_FOUND for another's.
@@ -48,5 +67,50 @@ impl Generations {
     pub async fn cancel_rpc(&self, call: &Call, id: &str) -> Result<State, Status> {
         Check::new().id("generation_id", id).finish()?;
         Ok(self.cancel(&call.account()?.id, id).await?)
+    }
+    /// A page of the caller's generations, the newest first, and the token of the next.
+    ///
+    /// INVALID_ARGUMENT for a size that is not allowed, or for a token of another listing.
+    pub async fn list_rpc(
+        &self,
+        call: &Call,
+        pages: &Pages,
+        page_size: i32,
+        page_token: &str,
+        open_only: bool,
+    ) -> Result<(Vec<Generation>, String), Status> {
+        let mut check = Check::new();
+        let limit = check.page_size(page_size);
+        check.finish()?;
+        let owner = call.account()?.id.clone();
+        let filter = if open_only { "open" } else { "all" };
+        let scope = ["generations", &*owner, filter];
+        let before: Option<String> = pages.cursor(&scope, page_token)?;
+        let mut rows = self
+            .record()
+            .list(&owner, before.as_deref(), open_only, limit + 1)
+            .await?;
+        let next = pages.cut(&scope, &mut rows, limit, |last| last.id.clone());
+        Ok((rows.into_iter().map(generation).collect(), next))
+    }
+}
+
+/// A generation as the wire has it in a list.
+fn generation(listing: Listing) -> Generation {
+    Generation {
+        id: listing.id,
+        state: listing.state.into(),
+        subject: listing.subject,
+        provider: listing.provider,
+        model: listing.model,
+        sequence: listing.sequence,
+        usage: listing.usage,
+        failed: listing.failure.map(|failure| Failed {
+            reason: failure.reason,
+            message: failure.message,
+            retryable: failure.retryable,
+        }),
+        create_time: Some(moment::timestamp(listing.create_time)),
+        end_time: listing.end_time.map(moment::timestamp),
     }
 }

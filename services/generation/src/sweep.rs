@@ -1,19 +1,25 @@
-//! The watch over dead owners: a generation whose heartbeat stands still for one lease is claimed and ended.
+//! The watch over dead owners: a generation whose heartbeat stands still for one lease is claimed, and run where nothing of
+//! it was sent, else ended. One that its owner gave back is claimed at once.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use atelier_proto::generation::v1::State;
 use atelier_proto::generation::v1::generation_event::Event;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::emitter::Emitter;
+use crate::end::{Outcome, conclude, interrupted};
 use crate::engine::Generations;
 use crate::error::Error;
-use crate::owner::{conclude, interrupted, words};
-use crate::ports::Lease;
+use crate::owner::words;
+use crate::ports::GenerationRecord;
+
+/// So many are claimed in one transaction.
+const BATCH: usize = 100;
+/// So many are ended at the same time.
+const ENDS: usize = 16;
 
 /// What was seen of another's generation, and since when on this process's own clock: clocks between hosts are not
 /// trusted.
@@ -45,56 +51,91 @@ async fn round(
     limit: Duration,
 ) -> Result<(), Error> {
     let open = engine.record().open().await?;
-    let known: HashSet<&str> = open.iter().map(|(lease, _)| lease.id.as_str()).collect();
+    let known: HashSet<&str> = open.iter().map(|open| open.lease.id.as_str()).collect();
     seen.retain(|id, _| known.contains(id.as_str()));
-    for (lease, heartbeat) in open {
-        if engine.is_running(&lease.id) {
-            seen.remove(&lease.id);
+    let mut due = Vec::new();
+    for open in open {
+        let id = &open.lease.id;
+        if engine.is_running(id) {
+            seen.remove(id);
             continue;
         }
         let now = Seen {
-            epoch: lease.epoch,
-            heartbeat,
+            epoch: open.lease.epoch,
+            heartbeat: open.heartbeat,
             since: Instant::now(),
         };
-        let entry = seen.entry(lease.id.clone()).or_insert(now);
-        if entry.epoch != lease.epoch || entry.heartbeat != heartbeat {
+        let entry = seen.entry(id.clone()).or_insert(now);
+        if entry.epoch != open.lease.epoch || entry.heartbeat != open.heartbeat {
             *entry = Seen {
-                epoch: lease.epoch,
-                heartbeat,
+                epoch: open.lease.epoch,
+                heartbeat: open.heartbeat,
                 since: Instant::now(),
             };
-        } else if entry.since.elapsed() >= limit {
-            seen.remove(&lease.id);
-            // One that cannot be ended, for whatever reason, must not keep the others from it.
-            match AssertUnwindSafe(take_over(engine, &lease, heartbeat))
-                .catch_unwind()
-                .await
-            {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(
-                    generation = %lease.id, error = %atelier_kit::fault::chain(&error), "a takeover failed"
-                ),
-                Err(panic) => tracing::error!(
-                    generation = %lease.id, panic = words(panic.as_ref()), "a takeover panicked"
-                ),
-            }
         }
+        if open.released || entry.since.elapsed() >= limit {
+            due.push(open);
+        }
+    }
+    for due in due.chunks(BATCH) {
+        if engine.is_stopping() {
+            // What would be run is left to those who stay.
+            return Ok(());
+        }
+        let claimed = engine.record().claim(due).await?;
+        for record in &claimed {
+            seen.remove(&record.id);
+        }
+        // What is run is begun first: nobody's end keeps it waiting.
+        let (runs, ends): (Vec<_>, Vec<_>) = claimed.into_iter().partition(is_run_again);
+        for record in runs {
+            guarded(engine, record).await;
+        }
+        stream::iter(ends)
+            .for_each_concurrent(ENDS, |record| guarded(engine, record))
+            .await;
     }
     Ok(())
 }
 
-/// Ends a dead owner's generation with what is known of it, and says so.
-async fn take_over(engine: &Generations, dead: &Lease, heartbeat: i64) -> Result<(), Error> {
-    let Some(record) = engine.record().claim(dead, heartbeat).await? else {
-        return Ok(());
-    };
-    tracing::warn!(generation = %record.id, epoch = record.epoch, "took over from an owner that died");
+/// Whether nothing of it was sent, and nobody wants it ended.
+fn is_run_again(record: &GenerationRecord) -> bool {
+    !record.may_be_sent() && !record.cancel_requested
+}
+
+/// One that cannot be run or ended, for whatever reason, must not keep the others from it.
+async fn guarded(engine: &Generations, record: GenerationRecord) {
+    let id = record.id.clone();
+    match AssertUnwindSafe(take_over(engine, record))
+        .catch_unwind()
+        .await
+    {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(
+            generation = %id, error = %atelier_kit::fault::chain(&error), "a takeover failed"
+        ),
+        Err(panic) => tracing::error!(
+            generation = %id, panic = words(panic.as_ref()), "a takeover panicked"
+        ),
+    }
+}
+
+/// Runs what its owner had not sent anywhere; ends the rest with what is known of it, and says so.
+async fn take_over(engine: &Generations, record: GenerationRecord) -> Result<(), Error> {
+    let again = is_run_again(&record);
+    tracing::warn!(
+        generation = %record.id, epoch = record.epoch, again, "took over from an owner that is gone"
+    );
+    if again {
+        return engine.adopt(record).await;
+    }
     let lease = record.lease();
     let emitter = Emitter::new(
         lease.clone(),
         engine.journal().clone(),
         record.snapshot.clone(),
+        engine.lease(),
+        engine.output(),
     );
     let opened = match engine.journal().open(&lease).await {
         Ok(()) => emitter.emit(Event::Snapshot(record.snapshot.clone())).await,
@@ -104,15 +145,15 @@ async fn take_over(engine: &Generations, dead: &Lease, heartbeat: i64) -> Result
         // The record is the truth: it ends all the same, and watchers find that out.
         tracing::warn!(generation = %lease.id, error = %atelier_kit::fault::chain(&error), "not journalled");
     }
-    let (failure, state) = if record.cancel_requested {
-        (None, State::Cancelled)
+    let outcome = if record.cancel_requested {
+        Outcome::Cancelled
     } else {
-        (Some(interrupted()), State::Failed)
+        Outcome::Failed(interrupted())
     };
-    let concluded = conclude(engine, &record, &lease, &emitter, None, failure, state).await;
+    let concluded = conclude(engine, &record, &emitter, outcome).await;
     if concluded.is_err() {
         engine.journal().abandon(&lease).await;
     }
-    engine.tell_courier();
+    engine.tell_couriers();
     concluded
 }

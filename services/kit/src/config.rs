@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
 
@@ -34,23 +34,56 @@ impl Setting {
 #[error("{0}")]
 pub struct ConfigError(pub String);
 
+/// All variables of a process, for what a setting names: a registry says in which variable a key is. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Variables(Arc<BTreeMap<String, String>>);
+
+impl Variables {
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl FromIterator<(String, String)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(Arc::new(variables.into_iter().collect()))
+    }
+}
+
+impl std::fmt::Debug for Variables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values may be secrets.
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// The settings of a process.
 #[derive(Debug, Default)]
 pub struct Settings {
     values: BTreeMap<String, String>,
+    variables: Variables,
     problems: Mutex<Vec<String>>,
 }
 
 impl Settings {
-    /// Takes the variables; those whose name does not begin with `ATELIER_` or `OTEL_` are left out.
+    /// Takes the variables; those whose name does not begin with `ATELIER_` or `OTEL_` are no settings.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let variables: Variables = variables.into_iter().collect();
+        let is_setting = |name: &str| name.starts_with("ATELIER_") || name.starts_with("OTEL_");
+        let settings = variables.0.iter().filter(|(name, _)| is_setting(name));
         Self {
-            values: variables
-                .into_iter()
-                .filter(|(name, _)| name.starts_with("ATELIER_") || name.starts_with("OTEL_"))
+            values: settings
+                .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
+            variables,
             problems: Mutex::default(),
         }
+    }
+
+    /// All variables, those included that are no settings.
+    pub fn variables(&self) -> &Variables {
+        &self.variables
     }
 
     /// The text of a setting: as set, else its default, else `None`. An empty variable counts as not set.

@@ -57,20 +57,6 @@ impl Upstream {
     }
 }
 
-/// The URL of a path below an API's base URL, with or without a slash at the base's end.
-///
-/// A name and a password in the base would be sent as `authorization: Basic …`: they are left out where there is a key,
-/// so that a request never has two.
-pub fn endpoint(base: &Url, path: &str, key: Option<&SecretString>) -> String {
-    let mut base = base.clone();
-    if key.is_some() {
-        // These fail only where a URL cannot have them, and then it has none.
-        let _ = base.set_username("");
-        let _ = base.set_password(None);
-    }
-    format!("{}/{path}", base.as_str().trim_end_matches('/'))
-}
-
 /// What an API said when it refused, fit for a log: without the key, which some repeat, and at most 300 characters.
 pub fn quote(said: &str, key: Option<&SecretString>) -> String {
     let key = key.map_or("", |key| key.expose_secret());
@@ -95,24 +81,6 @@ mod tests {
         assert_eq!(quote("sk-secret is wrong", Some(&key)), "[key] is wrong");
         assert_eq!(quote("no", None), "no");
         assert_eq!(quote("no", Some(&SecretString::from(""))), "no");
-    }
-
-    #[test]
-    fn an_endpoint_is_below_its_base_and_has_one_authorization() {
-        let key = SecretString::from("sk-secret");
-        let base = |text: &str| Url::parse(text).unwrap();
-        for text in ["http://api.example/v1", "http://api.example/v1/"] {
-            assert_eq!(
-                endpoint(&base(text), "a/b", None),
-                "http://api.example/v1/a/b"
-            );
-        }
-        let named = base("http://ana:pw@api.example/v1");
-        assert_eq!(endpoint(&named, "a", Some(&key)), "http://api.example/v1/a");
-        assert_eq!(
-            endpoint(&named, "a", None),
-            "http://ana:pw@api.example/v1/a"
-        );
     }
 
     #[test]

@@ -125,10 +125,29 @@ pub fn metrics() -> &'static PrometheusHandle {
         let seconds = [
             0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
         ];
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
-            .unwrap_or_else(|_| PrometheusBuilder::new());
-        let recorder = builder.build_recorder();
+        let tokens = [
+            1.0,
+            4.0,
+            16.0,
+            64.0,
+            256.0,
+            1024.0,
+            4096.0,
+            16_384.0,
+            65_536.0,
+            262_144.0,
+            1_048_576.0,
+        ];
+        let pace = [
+            1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0,
+        ];
+        let suffix = |end: &str| Matcher::Suffix(end.to_owned());
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(suffix("_seconds"), &seconds)
+            .and_then(|builder| builder.set_buckets_for_metric(suffix("_token_usage"), &tokens))
+            .and_then(|builder| builder.set_buckets_for_metric(suffix("_per_second"), &pace))
+            .unwrap_or_else(|_| PrometheusBuilder::new())
+            .build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another metrics recorder is installed; /metrics stays empty");

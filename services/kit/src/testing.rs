@@ -1,6 +1,7 @@
 //! A service on an in-memory link with the full stack around it, for tests; nothing of it is in the product.
 
 pub mod api;
+pub mod campaign;
 pub mod forge;
 pub mod log;
 pub mod tokens;

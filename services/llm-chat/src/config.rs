@@ -1,8 +1,13 @@
 //! The settings of this service.
 
+use atelier_generation::Owners;
 use atelier_kit::config::{Setting, Settings};
 use atelier_kit::outbound::Upstream;
 use atelier_simulator::Script;
+use atelier_upstream::offers::{self, Supply};
+use atelier_upstream::registry::{Medium, ModelSpec};
+
+use crate::model;
 
 /// Where a real model is.
 pub const CHAT_URL: Setting = Setting::new(
@@ -35,31 +40,53 @@ pub const SETTINGS: &[Setting] = &[CHAT_URL, CHAT_API_KEY, CHAT_MODELS, CHAT_AT_
 /// How the service is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// A real API, where one is set.
-    pub upstream: Option<Upstream>,
+    /// What is offered.
+    pub supply: Supply,
     /// How many replies are made at once.
     pub at_once: usize,
+    /// What one account may have of that.
+    pub owners: Owners,
 }
 
 impl Config {
     /// Reads the settings of this service.
     pub fn read(settings: &Settings) -> Self {
-        let upstream = Upstream::read(
-            settings,
-            &CHAT_URL,
-            &CHAT_API_KEY,
-            &CHAT_MODELS,
-            atelier_simulator::SCHEME,
-        );
-        if let Some(upstream) = &upstream
-            && let Err(error) = Script::check(&upstream.url)
-        {
-            settings.problem(&CHAT_URL, &error.to_string());
-        }
+        let instead = [&CHAT_URL, &CHAT_MODELS];
+        let supply = Supply::read(settings, Medium::Chat, model::built_in(), &instead)
+            .unwrap_or_else(|| variables(settings));
         let at_once = settings.number(&CHAT_AT_ONCE, 1..=100_000).unwrap_or(256);
         Self {
-            upstream,
+            supply,
             at_once: usize::try_from(at_once).unwrap_or(256),
+            owners: Owners::read(settings),
         }
     }
+}
+
+/// What is offered without a file: an API where one is set, and the built-in model.
+fn variables(settings: &Settings) -> Supply {
+    let api = Upstream::read(
+        settings,
+        &CHAT_URL,
+        &CHAT_API_KEY,
+        &CHAT_MODELS,
+        atelier_simulator::SCHEME,
+    );
+    if let Some(api) = &api
+        && let Err(error) = Script::check(&api.url)
+    {
+        settings.problem(&CHAT_URL, &error.to_string());
+    }
+    let mut models = Vec::new();
+    let provider = api.map(|api| {
+        let (name, source) = offers::named(&api.url);
+        models.extend(
+            api.models
+                .iter()
+                .map(|id| ModelSpec::new(id, Medium::Chat, name, format!("{id}, from {source}"))),
+        );
+        offers::provider(name, api.url, api.key, &CHAT_API_KEY, Medium::Chat)
+    });
+    models.push(model::offline_model());
+    Supply::fixed(provider, models)
 }

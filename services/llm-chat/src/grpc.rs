@@ -1,25 +1,28 @@
 //! The RPCs: wire to domain and back; the rules are behind the ports and in the generation crate.
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_generation::{Answers, Generations, NewGeneration, respond};
+use atelier_generation::{Answers, Generations, Repeat, respond};
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
-use atelier_kit::fault::{Fault, Violation};
 use atelier_kit::moment;
 use atelier_kit::page::Pages;
 use atelier_privacy::Keepsakes;
 use atelier_proto::llm_chat::v1 as wire;
 use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatService;
+use atelier_upstream::offers::terms;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use crate::conversation::{Conversation, Message, NewConversation, Speaker, Turn};
+use self::asked::{chosen, known};
+use crate::conversation::{Conversation, Message, NewConversation, Speaker};
 use crate::error::Error;
-use crate::model::{Entry, Models, Sampling};
+use crate::model::{Models, Sampling};
 use crate::ports::ConversationStore;
-use crate::task::{COMPLETE, Of, SEND_MESSAGE, Task};
+use crate::task::{COMPLETE, SEND_MESSAGE};
 
 /// How long a deletion waits for a reply to end that it cancelled.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);
@@ -34,17 +37,6 @@ pub struct Rpcs {
 }
 
 impl Rpcs {
-    /// The model of an id, or the field's violation.
-    fn model(&self, check: &mut Check, id: &str) -> Option<&Entry> {
-        let entry = self.models.get(id);
-        check.that(
-            entry.is_some(),
-            "model",
-            "must be a model of ListModels, or empty",
-        );
-        entry
-    }
-
     /// A message with what is known of a reply that is still being made.
     async fn message(&self, owner: &str, mut message: Message) -> wire::Message {
         if message.is_in_progress()
@@ -83,22 +75,6 @@ fn conversation(conversation: Conversation) -> wire::Conversation {
         message_count: i32::try_from(conversation.message_count).unwrap_or(i32::MAX),
         create_time: Some(moment::timestamp(conversation.create_time)),
         update_time: Some(moment::timestamp(conversation.update_time)),
-    }
-}
-
-fn sampling(check: &mut Check, asked: Option<wire::Sampling>) -> Sampling {
-    let asked = asked.unwrap_or_default();
-    if let Some(temperature) = asked.temperature {
-        check.between("sampling.temperature", temperature, 0.0..=2.0);
-    }
-    if let Some(tokens) = asked.max_tokens {
-        check.within("sampling.max_tokens", tokens.into(), 1..=32_768);
-    }
-    Sampling {
-        temperature: asked.temperature,
-        max_tokens: asked
-            .max_tokens
-            .and_then(|tokens| u32::try_from(tokens).ok()),
     }
 }
 
@@ -141,16 +117,14 @@ impl LlmChatService for Rpcs {
         &self,
         _: Request<wire::ListModelsRequest>,
     ) -> Result<Response<wire::ListModelsResponse>, Status> {
-        let models = self
-            .models
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| wire::Model {
-                id: entry.id.clone(),
-                provider: entry.provider.to_owned(),
-                description: entry.description.clone(),
-                is_default: at == 0,
-            });
+        let (menu, now) = (self.models.now(), moment::now());
+        let models = menu.iter().enumerate().map(|(at, entry)| wire::Model {
+            id: entry.model.id.clone(),
+            provider: entry.model.provider.clone(),
+            description: entry.model.description.clone(),
+            is_default: at == 0,
+            terms: Some(terms(&entry.model, now)),
+        });
         Ok(Response::new(wire::ListModelsResponse {
             models: models.collect(),
         }))
@@ -167,17 +141,17 @@ impl LlmChatService for Rpcs {
             .chars("title", &request.title, 0..=200)
             .bytes("system_prompt", &request.system_prompt, 0..=32_768)
             .optional_id("request_id", &request.request_id);
-        let model = self
-            .model(&mut check, &request.model)
-            .map(|entry| entry.id.clone());
+        let menu = self.models.now();
+        known(&menu, &mut check, &request.model);
         check.finish()?;
+        let choice = chosen(&menu, &request.model, &Sampling::default())?;
         let new = NewConversation {
             id: moment::new_id(),
             owner: call.account()?.id.to_string(),
             digest: atelier_kit::secret::digest(&[&request.encode_to_vec()]).to_vec(),
             request_id: request_id(request.request_id),
             title: request.title.trim().to_owned(),
-            model: model.unwrap_or_default(),
+            model: choice.offer.model.id.clone(),
             system_prompt: request.system_prompt,
         };
         let made = self.store.insert(&new).await?;
@@ -309,44 +283,15 @@ impl LlmChatService for Rpcs {
         let call = Call::of(&request)?;
         let owner = call.account()?.id.clone();
         let request = request.into_inner();
-        let mut check = Check::new();
-        check
-            .id("conversation_id", &request.conversation_id)
-            .bytes("text", &request.text, 1..=65_536)
-            .not_blank("text", &request.text)
-            .optional_id("request_id", &request.request_id);
-        let sampling = sampling(&mut check, request.sampling);
-        self.model(&mut check, &request.model);
-        check.finish()?;
-        let found = self.store.find(&owner, &request.conversation_id).await?;
-        let asked = if request.model.is_empty() {
-            &found.model
-        } else {
-            &request.model
+        let body = request.encode_to_vec();
+        let again = Repeat {
+            owner: &owner,
+            request_id: &request.request_id,
+            kind: SEND_MESSAGE,
+            body: &body,
         };
-        let entry = self.models.get(asked).ok_or_else(|| gone(asked))?;
-        let task = Task {
-            of: Of::Message {
-                conversation_id: request.conversation_id.clone(),
-                message_id: moment::new_id(),
-                reply_id: moment::new_id(),
-                text: request.text.clone(),
-            },
-            sampling,
-        };
-        let events = self
-            .generations
-            .start(NewGeneration {
-                id: moment::new_id(),
-                owner: owner.to_string(),
-                kind: SEND_MESSAGE,
-                body: request.encode_to_vec(),
-                request_id: request_id(request.request_id),
-                task: task.encode(),
-                provider: entry.provider.to_owned(),
-                model: entry.id.clone(),
-            })
-            .await?;
+        let made = self.reply(&call, &request, &body).await;
+        let events = self.generations.start_rpc(made, again).await?;
         Ok(Response::new(respond(events, |event| {
             wire::SendMessageResponse { event }
         })))
@@ -358,36 +303,16 @@ impl LlmChatService for Rpcs {
     ) -> Result<Response<Self::CompleteStream>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let mut check = Check::new();
-        check
-            .that(
-                (1..=1000).contains(&request.messages.len()),
-                "messages",
-                "must have 1 to 1000 messages",
-            )
-            .optional_id("request_id", &request.request_id);
-        let turns = turns(&mut check, &request.messages);
-        let sampling = sampling(&mut check, request.sampling);
-        let entry = self.model(&mut check, &request.model);
-        check.finish()?;
-        let entry = entry.ok_or_else(|| gone(&request.model))?;
-        let events = self
-            .generations
-            .start(NewGeneration {
-                id: moment::new_id(),
-                owner: call.account()?.id.to_string(),
-                kind: COMPLETE,
-                body: request.encode_to_vec(),
-                request_id: request_id(request.request_id),
-                task: Task {
-                    of: Of::Turns(turns),
-                    sampling,
-                }
-                .encode(),
-                provider: entry.provider.to_owned(),
-                model: entry.id.clone(),
-            })
-            .await?;
+        let owner = &call.account()?.id;
+        let body = request.encode_to_vec();
+        let again = Repeat {
+            owner,
+            request_id: &request.request_id,
+            kind: COMPLETE,
+            body: &body,
+        };
+        let made = self.completion(&call, &request, &body);
+        let events = self.generations.start_rpc(made, again).await?;
         Ok(Response::new(respond(events, |event| {
             wire::CompleteResponse { event }
         })))
@@ -419,45 +344,35 @@ impl LlmChatService for Rpcs {
             state: state.into(),
         }))
     }
-}
 
-/// The messages of a Complete call, or the violations of their fields.
-fn turns(check: &mut Check, messages: &[wire::InputMessage]) -> Vec<Turn> {
-    let mut turns = Vec::with_capacity(messages.len().min(1000));
-    for (at, message) in messages.iter().take(1000).enumerate() {
-        let speaker = match message.role() {
-            wire::Role::System => Speaker::System,
-            wire::Role::User => Speaker::User,
-            wire::Role::Assistant => Speaker::Assistant,
-            wire::Role::Unspecified => {
-                check.broken(
-                    &format!("messages[{at}].role"),
-                    "must be SYSTEM, USER or ASSISTANT",
-                );
-                Speaker::User
-            }
-        };
-        check.bytes(&format!("messages[{at}].text"), &message.text, 1..=262_144);
-        turns.push(Turn {
-            speaker,
-            text: message.text.clone(),
-        });
+    async fn list_generations(
+        &self,
+        request: Request<wire::ListGenerationsRequest>,
+    ) -> Result<Response<wire::ListGenerationsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let (generations, next_page_token) = self
+            .generations
+            .list_rpc(
+                &call,
+                &self.pages,
+                request.page_size,
+                &request.page_token,
+                request.open_only,
+            )
+            .await?;
+        Ok(Response::new(wire::ListGenerationsResponse {
+            generations,
+            next_page_token,
+        }))
     }
-    if let Some(last) = turns.last() {
-        check.that(
-            last.speaker == Speaker::User,
-            "messages",
-            "must end with a message of the user",
-        );
-        check.not_blank("messages", &last.text);
-    }
-    turns
-}
 
-/// The conversation's own model is not offered any more.
-fn gone(model: &str) -> Fault {
-    Fault::bad_request(vec![Violation {
-        field: "model".to_owned(),
-        rule: format!("{model} is not offered any more; name a model of ListModels"),
-    }])
+    async fn list_upstreams(
+        &self,
+        _: Request<wire::ListUpstreamsRequest>,
+    ) -> Result<Response<wire::ListUpstreamsResponse>, Status> {
+        Ok(Response::new(wire::ListUpstreamsResponse {
+            upstreams: self.models.callers().upstreams(),
+        }))
+    }
 }

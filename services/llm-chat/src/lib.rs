@@ -14,7 +14,7 @@ mod tokens;
 
 use std::sync::Arc;
 
-use atelier_generation::Generations;
+use atelier_generation::{Generations, Output, Turns};
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_kit::sqlite::Database;
 use atelier_proto::llm_chat::v1::llm_chat_service_server::LlmChatServiceServer;
@@ -36,15 +36,16 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     )
     .await?;
     let store = Arc::new(store::SqliteConversationStore::new(database.clone()));
-    let models = Arc::new(model::models(&config).await?);
+    let models = model::Models::open(config.supply, model::entries, foundation).await?;
     let generations = Generations::embedded(
         foundation,
+        Output::Text,
         database.clone(),
         store::ReplyRows::new(model::offline::title),
         provider::ReplyProvider::new(store.clone(), models.clone()),
-        config.at_once,
+        Turns::by(models.clone().lanes(config.at_once)).with(config.owners),
     );
-    let models_line = models.describe();
+    let models_line = models.now().describe();
     let keepsakes = keepsakes::Conversations {
         store: store.clone(),
         generations: generations.clone(),

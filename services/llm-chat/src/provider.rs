@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use atelier_generation::reasons::UPSTREAM_EMPTY;
 use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
-use atelier_proto::generation::v1::{FinishReason, Usage};
+use atelier_kit::moment;
+use atelier_proto::generation::v1::{FinishReason, Snapshot, Usage};
+use atelier_upstream::offers::begin;
 use futures_util::StreamExt as _;
 
 use crate::conversation::{Turn, shown};
-use crate::model::{Delta, Models};
+use crate::model::{Delta, Entry, Models};
 use crate::ports::ConversationStore;
 use crate::task::{Of, Task};
 use crate::tokens;
 
 /// How many messages before a reply are read at most.
 const HISTORY: i64 = 400;
+/// How many pieces of a reply are told together at most.
+const TOGETHER: usize = 256;
+/// Text is told when it is this long, however much more has come with it.
+const TOLD_BYTES: usize = 16 * 1024;
 
 /// Makes replies.
 pub struct ReplyProvider {
@@ -51,51 +58,91 @@ impl ReplyProvider {
 impl Provider for ReplyProvider {
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
         let task = Task::decode(&job.task).map_err(|error| Failure::internal(&error))?;
-        let model = self.models.get(&job.model).ok_or_else(|| {
-            Failure::lasting(
-                "MODEL_GONE",
-                format!("the model {} is not offered any more", job.model),
-            )
-        })?;
+        let asked = task.asked.as_ref().unwrap_or(&job.model);
+        let choice = self.models.now().choose(asked, moment::now())?;
         let turns = self.turns(task.of).await?;
-        let read: u32 = turns
-            .iter()
-            .map(|turn| tokens::count_tokens(&turn.text))
-            .sum();
-        let mut reply = model
-            .adapter
-            .reply(&job.model, turns, task.sampling)
-            .await?;
+        let read = read(&turns);
+        let ask = |entry: Arc<Entry>| {
+            let turns = turns.clone();
+            let sampling = task.sampling.within(&entry.model.limits);
+            Some(async move {
+                let name = &entry.model.upstream_name;
+                entry.adapter.reply(name, turns, sampling).await
+            })
+        };
+        let reply = begin(choice, out, ask, Delta::is_heard).await?.pieces;
+        // What has come together is told together: an event for each piece would cost many times as much, and nobody
+        // could see a difference.
+        let mut reply = reply.ready_chunks(TOGETHER);
         let mut written = String::new();
         let mut usage = None;
         let mut reason = FinishReason::Stop;
-        while let Some(delta) = reply.next().await {
-            match delta? {
-                Delta::Text(text) => {
-                    out.text(&text).await?;
-                    written.push_str(&text);
+        while let Some(deltas) = reply.next().await {
+            let mut told = written.len();
+            let mut failure = None;
+            for delta in deltas {
+                match delta {
+                    Ok(Delta::Text(text)) => {
+                        written.push_str(&text);
+                        if written.len() - told >= TOLD_BYTES {
+                            out.text(&written[told..]).await?;
+                            told = written.len();
+                        }
+                    }
+                    Ok(Delta::Usage(used)) => usage = Some(used),
+                    Ok(Delta::Finish(finish)) => reason = finish,
+                    Err(error) => failure = Some(error),
                 }
-                Delta::Usage(told) => usage = Some(told),
-                Delta::Finish(told) => reason = told,
+            }
+            out.text(&written[told..]).await?;
+            // After the text that came before it.
+            if let Some(error) = failure {
+                return Err(error.into());
             }
         }
         if written.is_empty() && reason != FinishReason::ContentFilter {
             return Err(Failure::passing(
-                "UPSTREAM_EMPTY",
+                UPSTREAM_EMPTY,
                 "the model answered with nothing",
             ));
         }
         // A provider that gives no figures is charged by our own count, and the answer says so.
-        let usage = usage.unwrap_or_else(|| Usage {
-            input_tokens: read.into(),
-            output_tokens: tokens::count_tokens(&written).into(),
-            estimated: true,
-            ..Usage::default()
-        });
+        let usage = usage.unwrap_or_else(|| counted(read, &written));
         Ok(Finish {
             usage,
             reason,
             ..Finish::default()
         })
+    }
+
+    /// The prompt is read as a whole for the first word of a reply; before that nothing is delivered.
+    async fn estimate(&self, job: &Job, delivered: &Snapshot) -> Usage {
+        if delivered.text.is_empty() {
+            return Usage::default();
+        }
+        let turns = match Task::decode(&job.task) {
+            Ok(task) => self.turns(task.of).await,
+            Err(error) => Err(Failure::internal(&error)),
+        };
+        // Where the prompt cannot be read any more, the reply alone is counted.
+        counted(read(&turns.unwrap_or_default()), &delivered.text)
+    }
+}
+
+/// How many tokens a prompt has.
+fn read(turns: &[Turn]) -> u32 {
+    turns
+        .iter()
+        .map(|turn| tokens::count_tokens(&turn.text))
+        .sum()
+}
+
+/// What a reply used, by our own count.
+fn counted(read: u32, written: &str) -> Usage {
+    Usage {
+        input_tokens: read.into(),
+        output_tokens: tokens::count_tokens(written).into(),
+        estimated: true,
+        ..Usage::default()
     }
 }

@@ -18,6 +18,9 @@ pub struct Task {
     pub of: Of,
     /// How it is to be made.
     pub sampling: Sampling,
+    /// The model that was asked for, where another answers in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 /// What a reply replies to.
@@ -36,6 +39,18 @@ pub enum Of {
     },
     /// Messages that came along with the call.
     Turns(Vec<Turn>),
+}
+
+impl Of {
+    /// The conversation; empty where there is none.
+    pub fn conversation(&self) -> &str {
+        match self {
+            Of::Message {
+                conversation_id, ..
+            } => conversation_id,
+            Of::Turns(_) => "",
+        }
+    }
 }
 
 impl Task {

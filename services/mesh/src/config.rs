@@ -126,7 +126,9 @@ pub fn declared() -> Vec<&'static Setting> {
     all.extend(certs::SETTINGS);
     all.extend(crate::objects::SETTINGS);
     all.extend(telemetry::SETTINGS);
+    all.extend(atelier_generation::SETTINGS);
     all.extend(crate::client::settings::SETTINGS);
+    all.push(&atelier_upstream::registry::MODELS);
     for seat in ROSTER {
         all.push(&seat.url);
         all.extend(seat.settings);

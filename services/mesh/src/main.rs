@@ -13,6 +13,7 @@ mod keys;
 mod links;
 mod memory;
 mod mesh;
+mod models;
 mod objects;
 mod operator;
 mod peers;
@@ -74,6 +75,7 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
             let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
             ended
         }
+        Some(Command::Models(asked)) => models::run(&asked.command),
         Some(Command::Simulator(asked)) => simulator::run(asked).await,
         Some(Command::Client(command)) => client::run(command, &settings, &args).await,
     }

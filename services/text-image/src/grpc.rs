@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_generation::{Answers, Generations, NewGeneration, respond};
+use atelier_generation::{Answers, Generations, NewGeneration, Priority, Repeat, respond};
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
 use atelier_kit::fault::Fault;
@@ -13,13 +13,14 @@ use atelier_kit::page::Pages;
 use atelier_privacy::Keepsakes;
 use atelier_proto::text_image::v1 as wire;
 use atelier_proto::text_image::v1::text_image_service_server::TextImageService;
+use atelier_upstream::offers::terms;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
 use crate::image::{Commission, DEFAULT_SIDE, Image, SIDES};
-use crate::painter::Studio;
 use crate::painter::offline::Style;
+use crate::painter::{Entry, Studio};
 use crate::ports::ImageStore;
 use crate::provider::URL_LIFETIME;
 
@@ -71,6 +72,68 @@ impl Rpcs {
         Ok(told)
     }
 
+    /// The picture that a request asks for.
+    fn picture(
+        &self,
+        call: &Call,
+        request: &wire::GenerateImageRequest,
+        body: &[u8],
+    ) -> Result<NewGeneration, Status> {
+        let mut check = Check::new();
+        check
+            .chars("prompt", &request.prompt, 1..=4000)
+            .not_blank("prompt", &request.prompt)
+            .optional_id("request_id", &request.request_id);
+        let asked = size(&mut check, request.size);
+        let style = if request.style.is_empty() {
+            Some(Style::ALL[0])
+        } else {
+            // Other spellings of a style are understood by the painter; the contract has one.
+            Style::ALL
+                .into_iter()
+                .find(|style| style.id() == request.style)
+        };
+        check.that(
+            style.is_some(),
+            "style",
+            "must be a style of ListStyles, or empty",
+        );
+        let menu = self.painters.now();
+        check.that(
+            menu.get(&request.model).is_some(),
+            "model",
+            "must be a model of ListStyles, or empty",
+        );
+        check.finish()?;
+        let style = style.ok_or_else(|| Fault::not_found("style"))?;
+        let choice = menu
+            .choose(&request.model, moment::now())
+            .map_err(Fault::from)?;
+        let painter = &choice.offer;
+        let (width, height) = within(painter, asked)?;
+        let id = moment::new_id();
+        let commission = Commission {
+            prompt: request.prompt.clone(),
+            style: style.id().to_owned(),
+            width,
+            height,
+            seed: request.seed.unwrap_or_else(|| seed_of(&id)),
+            asked: choice.replaced().map(str::to_owned),
+        };
+        Ok(NewGeneration {
+            subject: id.clone(),
+            id,
+            owner: call.account()?.id.to_string(),
+            priority: Priority::of(call),
+            kind: GENERATE_IMAGE,
+            body: body.to_vec(),
+            request_id: Some(request.request_id.clone()).filter(|id| !id.is_empty()),
+            task: commission.encode(),
+            provider: painter.model.provider.clone(),
+            model: painter.model.id.clone(),
+        })
+    }
+
     /// A page of images, and the token of the next.
     async fn page(
         &self,
@@ -96,14 +159,26 @@ fn side(pixels: u32) -> i32 {
     i32::try_from(pixels).unwrap_or(i32::MAX)
 }
 
-/// The size asked for, or the violations of its fields.
-fn size(check: &mut Check, asked: Option<wire::Size>) -> (u32, u32) {
-    let Some(asked) = asked else {
-        return (DEFAULT_SIDE, DEFAULT_SIDE);
-    };
+/// The size asked for, where one was, or the violations of its fields.
+fn size(check: &mut Check, asked: Option<wire::Size>) -> Option<(u32, u32)> {
+    let asked = asked?;
     check.within("size.width", asked.width.into(), SIDES);
     check.within("size.height", asked.height.into(), SIDES);
-    (asked.width.unsigned_abs(), asked.height.unsigned_abs())
+    Some((asked.width.unsigned_abs(), asked.height.unsigned_abs()))
+}
+
+/// The size within the limits of the model that paints. A size that nobody asked for is made to fit.
+fn within(painter: &Entry, asked: Option<(u32, u32)>) -> Result<(u32, u32), Fault> {
+    let (most_width, most_height) = painter.largest();
+    let Some((width, height)) = asked else {
+        return Ok((DEFAULT_SIDE.min(most_width), DEFAULT_SIDE.min(most_height)));
+    };
+    let rule = |most: u32| format!("must be at most {most}, the limit of {}", painter.model.id);
+    Check::new()
+        .that(width <= most_width, "size.width", &rule(most_width))
+        .that(height <= most_height, "size.height", &rule(most_height))
+        .finish()?;
+    Ok((width, height))
 }
 
 /// A seed for a picture whose caller named none: another one for each picture.
@@ -155,15 +230,13 @@ impl TextImageService for Rpcs {
                 description: style.description().to_owned(),
                 is_default: at == 0,
             });
-        let models = self
-            .painters
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| wire::Model {
-                id: entry.id.clone(),
-                provider: entry.provider.to_owned(),
-                is_default: at == 0,
-            });
+        let (menu, now) = (self.painters.now(), moment::now());
+        let models = menu.iter().enumerate().map(|(at, entry)| wire::Model {
+            id: entry.model.id.clone(),
+            provider: entry.model.provider.clone(),
+            is_default: at == 0,
+            terms: Some(terms(&entry.model, now)),
+        });
         Ok(Response::new(wire::ListStylesResponse {
             styles: styles.collect(),
             models: models.collect(),
@@ -176,56 +249,16 @@ impl TextImageService for Rpcs {
     ) -> Result<Response<Self::GenerateImageStream>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let mut check = Check::new();
-        check
-            .chars("prompt", &request.prompt, 1..=4000)
-            .not_blank("prompt", &request.prompt)
-            .optional_id("request_id", &request.request_id);
-        let (width, height) = size(&mut check, request.size);
-        let style = if request.style.is_empty() {
-            Some(Style::ALL[0])
-        } else {
-            // Other spellings of a style are understood by the painter; the contract has one.
-            Style::ALL
-                .into_iter()
-                .find(|style| style.id() == request.style)
+        let owner = &call.account()?.id;
+        let body = request.encode_to_vec();
+        let again = Repeat {
+            owner,
+            request_id: &request.request_id,
+            kind: GENERATE_IMAGE,
+            body: &body,
         };
-        check.that(
-            style.is_some(),
-            "style",
-            "must be a style of ListStyles, or empty",
-        );
-        let painter = self.painters.get(&request.model);
-        check.that(
-            painter.is_some(),
-            "model",
-            "must be a model of ListStyles, or empty",
-        );
-        check.finish()?;
-        let (Some(style), Some(painter)) = (style, painter) else {
-            return Err(Fault::not_found("style or model").into());
-        };
-        let id = moment::new_id();
-        let commission = Commission {
-            prompt: request.prompt.clone(),
-            style: style.id().to_owned(),
-            width,
-            height,
-            seed: request.seed.unwrap_or_else(|| seed_of(&id)),
-        };
-        let events = self
-            .generations
-            .start(NewGeneration {
-                id,
-                owner: call.account()?.id.to_string(),
-                kind: GENERATE_IMAGE,
-                body: request.encode_to_vec(),
-                request_id: Some(request.request_id).filter(|id| !id.is_empty()),
-                task: commission.encode(),
-                provider: painter.provider.to_owned(),
-                model: painter.id.clone(),
-            })
-            .await?;
+        let made = self.picture(&call, &request, &body);
+        let events = self.generations.start_rpc(made, again).await?;
         Ok(Response::new(respond(events, |event| {
             wire::GenerateImageResponse { event }
         })))
@@ -255,6 +288,37 @@ impl TextImageService for Rpcs {
         let state = self.generations.cancel_rpc(&call, &id).await?;
         Ok(Response::new(wire::CancelGenerationResponse {
             state: state.into(),
+        }))
+    }
+
+    async fn list_generations(
+        &self,
+        request: Request<wire::ListGenerationsRequest>,
+    ) -> Result<Response<wire::ListGenerationsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let (generations, next_page_token) = self
+            .generations
+            .list_rpc(
+                &call,
+                &self.pages,
+                request.page_size,
+                &request.page_token,
+                request.open_only,
+            )
+            .await?;
+        Ok(Response::new(wire::ListGenerationsResponse {
+            generations,
+            next_page_token,
+        }))
+    }
+
+    async fn list_upstreams(
+        &self,
+        _: Request<wire::ListUpstreamsRequest>,
+    ) -> Result<Response<wire::ListUpstreamsResponse>, Status> {
+        Ok(Response::new(wire::ListUpstreamsResponse {
+            upstreams: self.painters.callers().upstreams(),
         }))
     }
 

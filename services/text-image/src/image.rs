@@ -23,6 +23,9 @@ pub struct Commission {
     pub height: u32,
     /// The seed.
     pub seed: i64,
+    /// The model that was asked for, where another paints in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 impl Commission {

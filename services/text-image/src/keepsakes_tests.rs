@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use atelier_generation::journal::MemoryJournal;
 use atelier_generation::purse::OpenPurse;
 use atelier_generation::store::SqliteRecord;
-use atelier_generation::{Courier, Generations, NewGeneration, Parts};
+use atelier_generation::{Courier, Generations, NewGeneration, Output, Parts, Priority, Turns};
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment::new_id;
 use atelier_kit::objects::{BlobError, BlobInfo, ByteRange, SignedUrl, Stored};
 use atelier_kit::sqlite::Database;
 use atelier_proto::analytics::v1::UsageEvent;
+use atelier_upstream::offers::Supply;
 use bytes::Bytes;
 use proptest::prelude::*;
 use tokio::runtime::{Handle, Runtime};
@@ -142,21 +143,22 @@ impl Life {
                 .unwrap();
             let rows = ImageRows::new(SETTLING);
             let record = Arc::new(SqliteRecord::new(database.clone(), Arc::new(rows)));
-            let config = crate::Config {
-                upstream: None,
-                at_once: 4,
-            };
-            let painters = Arc::new(crate::painter::studio(&config).await.unwrap());
+            let supply = Supply::fixed(None, vec![crate::painter::offline_model()]);
+            let painters = crate::painter::Studio::still(supply, crate::painter::entries)
+                .await
+                .unwrap();
             let objects: Arc<dyn BlobStore> = Arc::new(bucket.clone());
             let generations = Generations::new(Parts {
                 role: crate::ROLE,
+                output: Output::Image,
                 record: record.clone(),
                 journal: Arc::new(MemoryJournal::default()),
                 provider: Arc::new(PictureProvider::new(painters, objects.clone())),
                 purse: Arc::new(OpenPurse),
+                settlements: record.clone(),
                 outbox: record,
                 courier: Arc::new(Counted),
-                at_once: 4,
+                turns: Turns::each(4),
                 lease: LEASE,
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -198,6 +200,7 @@ impl Life {
                 width: 64,
                 height: 64,
                 seed: 7,
+                asked: None,
             },
         );
         let new = NewGeneration {
@@ -209,6 +212,8 @@ impl Life {
             task: commission.encode(),
             provider: "offline".to_owned(),
             model: "atelier-painter".to_owned(),
+            subject: id.clone(),
+            priority: Priority::default(),
         };
         let begun = self.runtime.block_on(self.pictures.generations.start(new));
         begun.map(|_| id).map_err(Fault::from)

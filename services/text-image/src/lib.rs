@@ -14,7 +14,7 @@ mod store;
 
 use std::sync::Arc;
 
-use atelier_generation::Generations;
+use atelier_generation::{Generations, Output, Turns};
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_kit::sqlite::Database;
 use atelier_proto::text_image::v1::text_image_service_server::TextImageServiceServer;
@@ -40,13 +40,14 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         .clone()
         .ok_or_else(|| StartError::other(ROLE, "the role was given no object store"))?;
     let store = Arc::new(store::SqliteImageStore::new(database.clone()));
-    let painters = Arc::new(painter::studio(&config).await?);
+    let painters = painter::Studio::open(config.supply, painter::entries, foundation).await?;
     let generations = Generations::embedded(
         foundation,
+        Output::Image,
         database.clone(),
         store::ImageRows::new(store::SETTLING),
         provider::PictureProvider::new(painters.clone(), objects.clone()),
-        config.at_once,
+        Turns::by(painters.clone().lanes(config.at_once)).with(config.owners),
     );
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
@@ -58,7 +59,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         keeper,
         generations: generations.clone(),
     };
-    let painters_line = painters.describe();
+    let painters_line = painters.now().describe();
     let rpcs = grpc::Rpcs {
         store,
         painters,

@@ -8,12 +8,13 @@ use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobError, BlobStore, ObjectKey};
 use atelier_proto::generation::v1::{Artifact, FinishReason, ImagePreview, Usage};
+use atelier_upstream::offers::{Begun, begin};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use crate::image::{Commission, Stored};
 use crate::layout;
-use crate::painter::Studio;
+use crate::painter::{Entry, Studio};
 use crate::ports::{Painted, Stroke};
 
 /// How long a link to a picture works.
@@ -38,14 +39,21 @@ impl PictureProvider {
         job: &Job,
         commission: Commission,
         out: &Emitter,
-    ) -> Result<Painted, Failure> {
-        let painter = self.painters.get(&job.model).ok_or_else(|| {
-            Failure::lasting(
-                "MODEL_GONE",
-                format!("the model {} is not offered any more", job.model),
-            )
-        })?;
-        let mut strokes = painter.adapter.paint(&job.model, commission);
+    ) -> Result<(Painted, Arc<Entry>), Failure> {
+        let asked = commission.asked.as_ref().unwrap_or(&job.model);
+        let choice = self.painters.now().choose(asked, moment::now())?;
+        let ask = |entry: Arc<Entry>| {
+            let fits = entry.takes(commission.width, commission.height);
+            let commission = commission.clone();
+            fits.then_some(async move {
+                let name = &entry.model.upstream_name;
+                Ok(entry.adapter.paint(name, commission))
+            })
+        };
+        let Begun {
+            offer,
+            pieces: mut strokes,
+        } = begin(choice, out, ask, |_| true).await?;
         while let Some(stroke) = strokes.next().await {
             match stroke? {
                 Stroke::Progress(fraction) => out.progress(fraction).await?,
@@ -59,7 +67,7 @@ impl PictureProvider {
                     .await?;
                 }
                 Stroke::Preview(_) => {}
-                Stroke::Done(painted) => return Ok(painted),
+                Stroke::Done(painted) => return Ok((painted, offer)),
             }
         }
         Err(Failure::passing(
@@ -106,7 +114,7 @@ impl Provider for PictureProvider {
             "id": job.id, "user_id": job.owner, "model": job.model, "request": &commission,
         });
         self.put_json(&input, &asked).await?;
-        let painted = self.paint(job, commission.clone(), out).await?;
+        let (painted, offer) = self.paint(job, commission.clone(), out).await?;
         let processing_micros = moment::span(begun.elapsed());
         let key =
             layout::original(&job.id, job.create_time, painted.content_type).map_err(inside)?;
@@ -123,7 +131,7 @@ impl Provider for PictureProvider {
         };
         let record = layout::record(&job.id, job.create_time).map_err(inside)?;
         let known = serde_json::json!({
-            "id": job.id, "user_id": job.owner, "model": job.model, "request": &commission, "result": &stored,
+            "id": job.id, "user_id": job.owner, "model": offer.model.id, "request": &commission, "result": &stored,
         });
         self.put_json(&record, &known).await?;
         let artifact = Artifact {

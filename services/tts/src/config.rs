@@ -1,11 +1,12 @@
 //! The settings of this service.
 
+use atelier_generation::Owners;
 use atelier_kit::config::{Setting, Settings};
 use atelier_simulator::Script;
-use secrecy::SecretString;
-use url::Url;
+use atelier_upstream::offers::{self, Supply};
+use atelier_upstream::registry::{Medium, ModelSpec, VoiceSpec};
 
-use crate::voice::offline;
+use crate::voice::{self, offline};
 
 /// Where real voices are.
 pub const SPEECH_URL: Setting = Setting::new(
@@ -50,73 +51,84 @@ pub const SETTINGS: &[Setting] = &[
 /// The longest id of a voice.
 const VOICE_BYTES: usize = 64;
 
-/// An OpenAI-compatible API.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// The base URL.
-    pub url: Url,
-    /// The key, where one is needed.
-    pub key: Option<SecretString>,
-    /// The model that speaks.
-    pub model: String,
-    /// The voices to offer, by the names that the API has for them.
-    pub voices: Vec<String>,
-}
-
 /// How the service is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// A real API, where one is set.
-    pub upstream: Option<Upstream>,
+    /// What is offered.
+    pub supply: Supply,
     /// How many texts are spoken at once.
     pub at_once: usize,
+    /// What one account may have of that.
+    pub owners: Owners,
 }
 
 impl Config {
     /// Reads the settings of this service.
     pub fn read(settings: &Settings) -> Self {
-        let voices = settings.list(&SPEECH_VOICES);
-        let model = settings.text(&SPEECH_MODEL);
-        check_voices(settings, &voices);
-        let url = settings.url_or(&SPEECH_URL, Some(atelier_simulator::SCHEME));
-        if let Some(url) = &url
-            && let Err(error) = Script::check(url)
-        {
-            settings.problem(&SPEECH_URL, &error.to_string());
-        }
-        if url.is_none() {
-            for (setting, is_set) in [
-                (&SPEECH_MODEL, model.is_some()),
-                (&SPEECH_VOICES, !voices.is_empty()),
-            ] {
-                if is_set {
-                    settings.problem(setting, "needs ATELIER_SPEECH_URL");
-                }
-            }
-        } else {
-            if model.is_none() {
-                settings.problem(&SPEECH_MODEL, "must name a model of ATELIER_SPEECH_URL");
-            }
-            if voices.is_empty() {
-                settings.problem(
-                    &SPEECH_VOICES,
-                    "must name at least one voice of ATELIER_SPEECH_URL",
-                );
-            }
-        }
-        let upstream = url.zip(model).map(|(url, model)| Upstream {
-            url,
-            key: settings.secret(&SPEECH_API_KEY),
-            model,
-            voices,
-        });
+        let instead = [&SPEECH_URL, &SPEECH_MODEL, &SPEECH_VOICES];
+        let supply = Supply::read(settings, Medium::Speech, voice::built_in(), &instead)
+            .unwrap_or_else(|| variables(settings));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let at_once = settings
             .number(&SPEECH_AT_ONCE, 1..=10_000)
             .and_then(|at_once| usize::try_from(at_once).ok())
             .unwrap_or(cores);
-        Self { upstream, at_once }
+        Self {
+            supply,
+            at_once,
+            owners: Owners::read(settings),
+        }
     }
+}
+
+/// What is offered without a file: an API where one is set, and the built-in voices.
+fn variables(settings: &Settings) -> Supply {
+    let voices = settings.list(&SPEECH_VOICES);
+    let model = settings.text(&SPEECH_MODEL);
+    check_voices(settings, &voices);
+    let url = settings.url_or(&SPEECH_URL, Some(atelier_simulator::SCHEME));
+    if let Some(url) = &url
+        && let Err(error) = Script::check(url)
+    {
+        settings.problem(&SPEECH_URL, &error.to_string());
+    }
+    if url.is_none() {
+        for (setting, is_set) in [
+            (&SPEECH_MODEL, model.is_some()),
+            (&SPEECH_VOICES, !voices.is_empty()),
+        ] {
+            if is_set {
+                settings.problem(setting, "needs ATELIER_SPEECH_URL");
+            }
+        }
+    } else {
+        if model.is_none() {
+            settings.problem(&SPEECH_MODEL, "must name a model of ATELIER_SPEECH_URL");
+        }
+        if voices.is_empty() {
+            settings.problem(
+                &SPEECH_VOICES,
+                "must name at least one voice of ATELIER_SPEECH_URL",
+            );
+        }
+    }
+    let mut models = Vec::new();
+    let provider = url.zip(model).map(|(url, model)| {
+        let (name, source) = offers::named(&url);
+        models.push(ModelSpec {
+            voices: voices.iter().map(|voice| VoiceSpec::new(voice)).collect(),
+            ..ModelSpec::new(
+                &model,
+                Medium::Speech,
+                name,
+                format!("{model}, from {source}"),
+            )
+        });
+        let key = settings.secret(&SPEECH_API_KEY);
+        offers::provider(name, url, key, &SPEECH_API_KEY, Medium::Speech)
+    });
+    models.push(voice::offline_model());
+    Supply::fixed(provider, models)
 }
 
 /// A voice is asked for by its name alone, so that every name must be one voice.
@@ -164,7 +176,9 @@ mod tests {
     #[test]
     fn nothing_set_is_the_offline_voices_alone() {
         let config = read(&[]).unwrap();
-        assert!(config.upstream.is_none());
+        let registry = &config.supply.registry;
+        assert!(registry.providers.is_empty());
+        assert_eq!(registry.models.len(), 1);
         assert!(config.at_once >= 1);
     }
 
@@ -173,14 +187,9 @@ mod tests {
         let url = ("ATELIER_SPEECH_URL", "https://speech.example/v1");
         let model = ("ATELIER_SPEECH_MODEL", "tts-1");
         let voices = |names| ("ATELIER_SPEECH_VOICES", names);
-        let upstream = read(&[url, model, voices("alloy, nova")])
-            .unwrap()
-            .upstream
-            .unwrap();
-        assert_eq!(
-            (upstream.model.as_str(), upstream.voices.len()),
-            ("tts-1", 2)
-        );
+        let config = read(&[url, model, voices("alloy, nova")]).unwrap();
+        let first = &config.supply.registry.models[0];
+        assert_eq!((first.id.as_str(), first.voices.len()), ("tts-1", 2));
         for (pairs, problem) in [
             (
                 vec![url, voices("alloy")],

@@ -39,6 +39,9 @@ pub struct Order {
     pub request_id: Option<String>,
     /// When it was asked for: the day in the keys of its objects, here so that nobody reads another clock.
     pub create_time: Micros,
+    /// The voice that was asked for, where another speaks in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 impl Order {
@@ -104,6 +107,18 @@ pub struct Stored {
     pub cost_usd: Option<f64>,
 }
 
+/// What the row of a conversion is told at its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spoke {
+    /// What is stored.
+    #[serde(flatten)]
+    pub stored: Stored,
+    /// The voice that spoke: it may be another than was asked for.
+    pub voice: String,
+    /// Its language, as a BCP 47 tag.
+    pub language: String,
+}
+
 /// What is kept beside a conversion for whoever looks into the bucket, in the words that the product began with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
@@ -166,6 +181,7 @@ mod tests {
             pitch: 1.0,
             request_id: None,
             create_time: 1_704_110_400_000_000,
+            asked: None,
         };
         assert_eq!(Order::decode(&order.encode()).unwrap(), order);
         let other = String::from_utf8(order.encode().to_vec())

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_generation::{Answers, Generations, NewGeneration, respond};
+use atelier_generation::{Answers, Generations, NewGeneration, Priority, Repeat, respond};
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
+use atelier_kit::fault::Fault;
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobStore, ObjectKey};
 use atelier_kit::page::Pages;
 use atelier_privacy::Keepsakes;
 use atelier_proto::tts::v1 as wire;
 use atelier_proto::tts::v1::tts_service_server::TtsService;
+use atelier_upstream::offers::terms;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
@@ -39,10 +41,12 @@ pub struct Rpcs {
 
 impl Rpcs {
     /// What is to be spoken and by whom, or the violations of the fields.
-    fn order<'a>(
-        &'a self,
+    fn order(
+        &self,
+        call: &Call,
         request: &wire::SynthesizeRequest,
-    ) -> Result<(Order, &'a Entry), Status> {
+        body: &[u8],
+    ) -> Result<NewGeneration, Status> {
         let mut check = Check::new();
         check
             .chars("text", &request.text, CHARACTERS)
@@ -65,41 +69,44 @@ impl Rpcs {
             "format",
             "must be a format that is named in AudioFormat",
         );
-        let entry = self.voices.get(&request.voice);
+        let menu = self.voices.now();
         check.that(
-            entry.is_some(),
+            menu.get(&request.voice).is_some(),
             "voice",
             "must be a voice of ListVoices, or empty",
         );
-        if let Some(entry) = entry {
-            check.that(
-                entry.has_pitch || pitch == 1.0,
-                "pitch",
-                "this voice has one pitch",
-            );
-            if let Some(format) = format {
-                check.that(
-                    entry.formats.contains(&format),
-                    "format",
-                    "this voice has no such format",
-                );
-            }
+        let choice = menu.choose(&request.voice, moment::now());
+        if let Ok(choice) = &choice {
+            able(&mut check, &choice.offer, &request.text, format, pitch);
         }
         check.finish()?;
-        let (Some(entry), Some(format)) = (entry, format) else {
-            unreachable!("the check has refused an unknown voice and an unknown format");
-        };
+        let choice = choice.map_err(Fault::from)?;
+        let format = format.ok_or_else(|| Fault::not_found("format"))?;
+        let voice = &choice.offer;
         let order = Order {
             text: request.text.clone(),
-            voice: entry.id.clone(),
-            language: entry.language.clone(),
+            voice: voice.voice.id.clone(),
+            language: voice.language.clone(),
             format,
             speed,
             pitch,
             request_id: Some(request.request_id.clone()).filter(|id| !id.is_empty()),
             create_time: moment::now(),
+            asked: choice.replaced().map(str::to_owned),
         };
-        Ok((order, entry))
+        let id = moment::new_id();
+        Ok(NewGeneration {
+            subject: id.clone(),
+            id,
+            owner: call.account()?.id.to_string(),
+            priority: Priority::of(call),
+            kind: SYNTHESIZE,
+            body: body.to_vec(),
+            request_id: order.request_id.clone(),
+            task: order.encode(),
+            provider: voice.model.provider.clone(),
+            model: voice.model.id.clone(),
+        })
     }
 
     /// A conversion with a fresh URL, and with what is known of one that is still being made.
@@ -141,6 +148,31 @@ impl Rpcs {
             told.processing_time = Some(moment::duration(stored.processing_micros));
         }
         Ok(told)
+    }
+}
+
+/// What a voice cannot do of what is asked.
+fn able(check: &mut Check, voice: &Entry, text: &str, format: Option<AudioFormat>, pitch: f64) {
+    check.that(
+        voice.has_pitch || pitch == 1.0,
+        "pitch",
+        "this voice has one pitch",
+    );
+    if let Some(format) = format {
+        check.that(
+            voice.formats.contains(&format),
+            "format",
+            "this voice has no such format",
+        );
+    }
+    if let Some(most) = voice.model.limits.input_characters {
+        let rule = format!(
+            "must have at most {most} characters, the limit of {}",
+            voice.model.id
+        );
+        let count = text.chars().count();
+        let fits = u32::try_from(count).is_ok_and(|count| count <= most);
+        check.that(fits, "text", &rule);
     }
 }
 
@@ -193,24 +225,22 @@ impl TtsService for Rpcs {
         &self,
         _: Request<wire::ListVoicesRequest>,
     ) -> Result<Response<wire::ListVoicesResponse>, Status> {
-        let voices = self
-            .voices
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| wire::Voice {
-                id: entry.id.clone(),
-                title: entry.title.clone(),
-                language: entry.language.clone(),
-                provider: entry.provider.to_owned(),
-                model: entry.model.clone(),
-                sample_rate_hertz: i32::try_from(entry.sample_rate).unwrap_or(0),
-                formats: entry
-                    .formats
-                    .iter()
-                    .map(|format| format_told(*format).into())
-                    .collect(),
-                is_default: at == 0,
-            });
+        let (menu, now) = (self.voices.now(), moment::now());
+        let voices = menu.iter().enumerate().map(|(at, entry)| wire::Voice {
+            id: entry.voice.id.clone(),
+            title: entry.title.clone(),
+            language: entry.language.clone(),
+            provider: entry.model.provider.clone(),
+            model: entry.model.id.clone(),
+            sample_rate_hertz: i32::try_from(entry.sample_rate).unwrap_or(0),
+            formats: entry
+                .formats
+                .iter()
+                .map(|format| format_told(*format).into())
+                .collect(),
+            is_default: at == 0,
+            terms: Some(terms(&entry.model, now)),
+        });
         Ok(Response::new(wire::ListVoicesResponse {
             voices: voices.collect(),
         }))
@@ -222,20 +252,16 @@ impl TtsService for Rpcs {
     ) -> Result<Response<Self::SynthesizeStream>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let (order, entry) = self.order(&request)?;
-        let events = self
-            .generations
-            .start(NewGeneration {
-                id: moment::new_id(),
-                owner: call.account()?.id.to_string(),
-                kind: SYNTHESIZE,
-                body: request.encode_to_vec(),
-                request_id: order.request_id.clone(),
-                task: order.encode(),
-                provider: entry.provider.to_owned(),
-                model: entry.model.clone(),
-            })
-            .await?;
+        let owner = &call.account()?.id;
+        let body = request.encode_to_vec();
+        let again = Repeat {
+            owner,
+            request_id: &request.request_id,
+            kind: SYNTHESIZE,
+            body: &body,
+        };
+        let made = self.order(&call, &request, &body);
+        let events = self.generations.start_rpc(made, again).await?;
         Ok(Response::new(respond(events, |event| {
             wire::SynthesizeResponse { event }
         })))
@@ -265,6 +291,37 @@ impl TtsService for Rpcs {
         let state = self.generations.cancel_rpc(&call, &id).await?;
         Ok(Response::new(wire::CancelGenerationResponse {
             state: state.into(),
+        }))
+    }
+
+    async fn list_generations(
+        &self,
+        request: Request<wire::ListGenerationsRequest>,
+    ) -> Result<Response<wire::ListGenerationsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let (generations, next_page_token) = self
+            .generations
+            .list_rpc(
+                &call,
+                &self.pages,
+                request.page_size,
+                &request.page_token,
+                request.open_only,
+            )
+            .await?;
+        Ok(Response::new(wire::ListGenerationsResponse {
+            generations,
+            next_page_token,
+        }))
+    }
+
+    async fn list_upstreams(
+        &self,
+        _: Request<wire::ListUpstreamsRequest>,
+    ) -> Result<Response<wire::ListUpstreamsResponse>, Status> {
+        Ok(Response::new(wire::ListUpstreamsResponse {
+            upstreams: self.voices.callers().upstreams(),
         }))
     }
 

@@ -15,12 +15,12 @@ pub mod voice;
 
 use std::sync::Arc;
 
-use atelier_generation::Generations;
+use atelier_generation::{Generations, Output, Turns};
 use atelier_kit::service::{Foundation, Service, StartError};
 use atelier_kit::sqlite::Database;
 use atelier_proto::tts::v1::tts_service_server::TtsServiceServer;
 
-pub use config::{Config, SETTINGS, Upstream};
+pub use config::{Config, SETTINGS};
 
 /// The service's role.
 const ROLE: &str = "tts";
@@ -41,13 +41,14 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         .clone()
         .ok_or_else(|| StartError::other(ROLE, "the role was given no object store"))?;
     let store = Arc::new(store::SqliteConversionStore::new(database.clone()));
-    let voices = Arc::new(voice::voices(&config).await?);
+    let voices = voice::Voices::open(config.supply, voice::entries, foundation).await?;
     let generations = Generations::embedded(
         foundation,
+        Output::Speech,
         database.clone(),
         store::ConversionRows,
         provider::SpeechProvider::new(voices.clone(), objects.clone()),
-        config.at_once,
+        Turns::by(voices.clone().lanes(config.at_once)).with(config.owners),
     );
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
@@ -59,7 +60,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         keeper,
         generations: generations.clone(),
     };
-    let voices_line = voices.describe();
+    let voices_line = voices.now().describe();
     let rpcs = grpc::Rpcs {
         store,
         voices,

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobError, BlobStore, ObjectKey};
-use atelier_proto::generation::v1::{Artifact, FinishReason, Usage};
+use atelier_proto::generation::v1::{Artifact, FinishReason, Snapshot, Usage};
+use atelier_upstream::offers::{Begun, Unoffered, begin};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
-use crate::conversion::{Order, Stored};
+use crate::conversion::{Order, Spoke, Stored};
 use crate::layout;
 use crate::ports::{Piece, Spoken};
-use crate::voice::Voices;
+use crate::voice::{Entry, Voices};
 
 /// How long a link to the audio works.
 pub const URL_LIFETIME: Duration = Duration::from_secs(3600);
@@ -31,16 +32,24 @@ impl SpeechProvider {
         Self { voices, objects }
     }
 
-    /// Speaks, telling the audio as it is made. Returns the file, and for how long the voice worked.
-    async fn speak(&self, order: &Order, out: &Emitter) -> Result<(Spoken, Duration), Failure> {
-        let voice = self.voices.get(&order.voice).ok_or_else(|| {
-            Failure::lasting(
-                "VOICE_GONE",
-                format!("the voice {} is not offered any more", order.voice),
-            )
-        })?;
+    /// Speaks, telling the audio as it is made. Returns the file, who spoke, and for how long the voice worked.
+    async fn speak(
+        &self,
+        order: &Order,
+        out: &Emitter,
+    ) -> Result<(Spoken, Arc<Entry>, Duration), Failure> {
+        let asked = order.asked.as_ref().unwrap_or(&order.voice);
+        let choice = self
+            .voices
+            .now()
+            .choose(asked, moment::now())
+            .map_err(gone)?;
         let begun = Instant::now();
-        let mut pieces = voice.adapter.speak(order);
+        let ask = |entry: Arc<Entry>| {
+            let order = entry.takes(order)?;
+            Some(async move { Ok(entry.adapter.speak(&order)) })
+        };
+        let Begun { offer, mut pieces } = begin(choice, out, ask, |_| true).await?;
         while let Some(piece) = pieces.next().await {
             match piece? {
                 Piece::Audio { bytes, spoken } => {
@@ -49,7 +58,7 @@ impl SpeechProvider {
                         out.progress(spoken).await?;
                     }
                 }
-                Piece::Done(spoken) => return Ok((spoken, begun.elapsed())),
+                Piece::Done(spoken) => return Ok((spoken, offer, begun.elapsed())),
             }
         }
         Err(Failure::passing(
@@ -84,6 +93,17 @@ impl SpeechProvider {
     }
 }
 
+/// The word for it that callers of this service know.
+fn gone(why: Unoffered) -> Failure {
+    match why {
+        Unoffered::Unknown(voice) => Failure::lasting(
+            "VOICE_GONE",
+            format!("the voice {voice} is not offered any more"),
+        ),
+        other => other.into(),
+    }
+}
+
 #[async_trait]
 impl Provider for SpeechProvider {
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
@@ -96,7 +116,7 @@ impl Provider for SpeechProvider {
             "id": job.id, "user_id": job.owner, "model": job.model, "request": &order,
         });
         // At the same time: nobody waits for the first word because of a file.
-        let ((), (spoken, worked)) =
+        let ((), (spoken, voice, worked)) =
             tokio::try_join!(self.put_json(&input, &asked), self.speak(&order, out))?;
         if spoken.skipped > 0 {
             let message = format!(
@@ -119,7 +139,7 @@ impl Provider for SpeechProvider {
             cost_usd: spoken.cost_usd,
         };
         let known = serde_json::json!({
-            "id": job.id, "user_id": job.owner, "model": job.model, "request": &order, "result": &stored,
+            "id": job.id, "user_id": job.owner, "model": voice.model.id, "request": &order, "result": &stored,
         });
         self.put_json(&record, &known).await?;
         let artifact = Artifact {
@@ -137,14 +157,32 @@ impl Provider for SpeechProvider {
             audio_millis: stored.duration_micros / 1000,
             ..Usage::default()
         };
+        let spoke = Spoke {
+            stored,
+            voice: voice.voice.id.clone(),
+            language: voice.language.clone(),
+        };
         Ok(Finish {
             usage,
             reason: FinishReason::Stop,
             artifact: Some(artifact),
-            details: serde_json::to_vec(&stored)
+            details: serde_json::to_vec(&spoke)
                 .map_err(|error| Failure::internal(&error))?
                 .into(),
         })
+    }
+
+    /// As many characters as were spoken: by what the voice said of its progress, and all of them where it said nothing of
+    /// what it delivered.
+    async fn estimate(&self, job: &Job, delivered: &Snapshot) -> Usage {
+        let Ok(order) = Order::decode(&job.task) else {
+            return Usage::default();
+        };
+        Usage {
+            characters: spoken(order.text.chars().count(), delivered),
+            estimated: true,
+            ..Usage::default()
+        }
     }
 
     async fn present(&self, mut artifact: Artifact) -> Artifact {
@@ -164,5 +202,43 @@ impl Provider for SpeechProvider {
             }
         }
         artifact
+    }
+}
+
+/// How many of so many characters are in the audio that was delivered.
+fn spoken(characters: usize, delivered: &Snapshot) -> i64 {
+    if delivered.audio_bytes == 0 {
+        return 0;
+    }
+    let all = i64::try_from(characters).unwrap_or(i64::MAX);
+    if delivered.fraction <= 0.0 {
+        return all;
+    }
+    // A text has at most 5,000 characters, which a float counts exactly.
+    let part = (characters as f64 * delivered.fraction).ceil();
+    (part as i64).clamp(1, all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_spoken_is_counted_by_the_progress_of_the_voice() {
+        let delivered = |audio_bytes, fraction| Snapshot {
+            audio_bytes,
+            fraction,
+            ..Snapshot::default()
+        };
+        for (bytes, fraction, characters) in [
+            (0, 0.0, 0),
+            (0, 0.5, 0),
+            (1000, 0.0, 200),
+            (1000, 0.5, 100),
+            (1000, 0.001, 1),
+            (1000, 1.0, 200),
+        ] {
+            assert_eq!(spoken(200, &delivered(bytes, fraction)), characters);
+        }
     }
 }

@@ -69,11 +69,12 @@ pub mod generation_event {
 /// The generation was accepted and waits for its turn.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Queued {
-    /// How many generations are served before this one; 0 when it is next.
+    /// How many generations are served before this one, as far as is known; 0 when it is next. Told again when it changes.
     #[prost(uint32, tag = "1")]
     pub position: u32,
 }
-/// A provider began to work.
+/// A provider began to work. Told again, after a warning (`FALLBACK`), when another takes its place since it gave nothing:
+/// the last one told is who makes it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Started {
     /// The provider, as in `offline` or `openai-compatible`. Never empty: an answer always says who made it.
@@ -210,7 +211,8 @@ pub struct Usage {
 /// Something the caller should know that ends nothing.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Warning {
-    /// A constant in UPPER_SNAKE_CASE, to be matched by programs.
+    /// A constant in UPPER_SNAKE_CASE, to be matched by programs: `MODEL_DEPRECATED`, `MODEL_REPLACED`, `FALLBACK`,
+    /// `CHARACTERS_SKIPPED`; there may be others.
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
     /// A sentence for a person.
@@ -240,6 +242,40 @@ pub struct Completed {
 /// The generation was cancelled by its owner. What was delivered until then stays.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Cancelled {}
+/// A generation as a list shows it; WatchGeneration tells the rest.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Generation {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Where it stands, as its record has it: up to a second behind its events.
+    #[prost(enumeration = "State", tag = "2")]
+    pub state: i32,
+    /// What it belongs to: the conversation of a reply, the image, the conversion; empty for a reply without a conversation.
+    #[prost(string, tag = "3")]
+    pub subject: ::prost::alloc::string::String,
+    /// The provider.
+    #[prost(string, tag = "4")]
+    pub provider: ::prost::alloc::string::String,
+    /// The model.
+    #[prost(string, tag = "5")]
+    pub model: ::prost::alloc::string::String,
+    /// The sequence that the record stands for; a watcher may resume after it.
+    #[prost(int64, tag = "6")]
+    pub sequence: i64,
+    /// What it used; not set until that is known.
+    #[prost(message, optional, tag = "7")]
+    pub usage: ::core::option::Option<Usage>,
+    /// For one that failed: why, as in the event that said so.
+    #[prost(message, optional, tag = "8")]
+    pub failed: ::core::option::Option<Failed>,
+    /// When it was asked for.
+    #[prost(message, optional, tag = "9")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it ended; not set while it runs.
+    #[prost(message, optional, tag = "10")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+}
 /// Where a generation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -16,7 +16,7 @@ pub struct Style {
     pub is_default: bool,
 }
 /// A model that paints.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Model {
     /// The id to ask for, as in `atelier-painter`.
     #[prost(string, tag = "1")]
@@ -27,14 +27,17 @@ pub struct Model {
     /// Whether it is asked when a request names none.
     #[prost(bool, tag = "3")]
     pub is_default: bool,
+    /// How it is offered: prices, limits, lifecycle.
+    #[prost(message, optional, tag = "4")]
+    pub terms: ::core::option::Option<super::super::model::v1::Terms>,
 }
 /// A size in pixels.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Size {
-    /// 64 to 2048.
+    /// 64 to 2048, and no more than the model's `width`.
     #[prost(int32, tag = "1")]
     pub width: i32,
-    /// 64 to 2048.
+    /// 64 to 2048, and no more than the model's `height`.
     #[prost(int32, tag = "2")]
     pub height: i32,
 }
@@ -235,6 +238,39 @@ pub struct ListAllImagesResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+/// The request of ListGenerations.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListGenerationsRequest {
+    /// How many to return: 0 means 50, at most 1000.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only those that have not ended.
+    #[prost(bool, tag = "3")]
+    pub open_only: bool,
+}
+/// The answer of ListGenerations.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListGenerationsResponse {
+    /// The generations.
+    #[prost(message, repeated, tag = "1")]
+    pub generations: ::prost::alloc::vec::Vec<super::super::generation::v1::Generation>,
+    /// Ask with this for the next page; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// The request of ListUpstreams.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListUpstreamsRequest {}
+/// The answer of ListUpstreams.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListUpstreamsResponse {
+    /// The endpoints, by provider in the order of the registry; none when only built-in providers work here.
+    #[prost(message, repeated, tag = "1")]
+    pub upstreams: ::prost::alloc::vec::Vec<super::super::upstream::v1::Upstream>,
+}
 /// The request of ExportPersonalData.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExportPersonalDataRequest {
@@ -392,7 +428,8 @@ pub mod text_image_service_client {
         ///
         /// The same `request_id` with the same body joins the running generation or replays the finished one; with
         /// another body it is FAILED_PRECONDITION (`REQUEST_ID_REUSED`). INVALID_ARGUMENT for a prompt, size, style or
-        /// model out of bounds. A client that goes away stops nothing: see WatchGeneration.
+        /// model out of bounds. FAILED_PRECONDITION (`MODEL_SHUT_DOWN`) where the model was shut down and is not replaced. A
+        /// client that goes away stops nothing: see WatchGeneration.
         pub async fn generate_image(
             &mut self,
             request: impl tonic::IntoRequest<super::GenerateImageRequest>,
@@ -483,6 +520,36 @@ pub mod text_image_service_client {
                     GrpcMethod::new(
                         "atelier.text_image.v1.TextImageService",
                         "CancelGeneration",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the caller's generations, the newest first: those that run, and those that ended.
+        pub async fn list_generations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListGenerationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGenerationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.text_image.v1.TextImageService/ListGenerations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.text_image.v1.TextImageService",
+                        "ListGenerations",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -606,6 +673,36 @@ pub mod text_image_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the endpoints of this service's providers as the process that answers sees them: breakers, keys, latency.
+        pub async fn list_upstreams(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListUpstreamsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUpstreamsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.text_image.v1.TextImageService/ListUpstreams",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.text_image.v1.TextImageService",
+                        "ListUpstreams",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Streams everything that is kept of an account: its pictures, and what they were asked for with. The receipt comes last.
         pub async fn export_personal_data(
             &mut self,
@@ -702,7 +799,8 @@ pub mod text_image_service_server {
         ///
         /// The same `request_id` with the same body joins the running generation or replays the finished one; with
         /// another body it is FAILED_PRECONDITION (`REQUEST_ID_REUSED`). INVALID_ARGUMENT for a prompt, size, style or
-        /// model out of bounds. A client that goes away stops nothing: see WatchGeneration.
+        /// model out of bounds. FAILED_PRECONDITION (`MODEL_SHUT_DOWN`) where the model was shut down and is not replaced. A
+        /// client that goes away stops nothing: see WatchGeneration.
         async fn generate_image(
             &self,
             request: tonic::Request<super::GenerateImageRequest>,
@@ -737,6 +835,14 @@ pub mod text_image_service_server {
             tonic::Response<super::CancelGenerationResponse>,
             tonic::Status,
         >;
+        /// Lists the caller's generations, the newest first: those that run, and those that ended.
+        async fn list_generations(
+            &self,
+            request: tonic::Request<super::ListGenerationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGenerationsResponse>,
+            tonic::Status,
+        >;
         /// Returns an image with a fresh `download_url`. NOT_FOUND when the caller has none of that id.
         async fn get_image(
             &self,
@@ -769,6 +875,14 @@ pub mod text_image_service_server {
             request: tonic::Request<super::ListAllImagesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListAllImagesResponse>,
+            tonic::Status,
+        >;
+        /// Lists the endpoints of this service's providers as the process that answers sees them: breakers, keys, latency.
+        async fn list_upstreams(
+            &self,
+            request: tonic::Request<super::ListUpstreamsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUpstreamsResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the ExportPersonalData method.
@@ -1066,6 +1180,52 @@ pub mod text_image_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/atelier.text_image.v1.TextImageService/ListGenerations" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListGenerationsSvc<T: TextImageService>(pub Arc<T>);
+                    impl<
+                        T: TextImageService,
+                    > tonic::server::UnaryService<super::ListGenerationsRequest>
+                    for ListGenerationsSvc<T> {
+                        type Response = super::ListGenerationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListGenerationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TextImageService>::list_generations(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListGenerationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/atelier.text_image.v1.TextImageService/GetImage" => {
                     #[allow(non_camel_case_types)]
                     struct GetImageSvc<T: TextImageService>(pub Arc<T>);
@@ -1232,6 +1392,52 @@ pub mod text_image_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListAllImagesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.text_image.v1.TextImageService/ListUpstreams" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListUpstreamsSvc<T: TextImageService>(pub Arc<T>);
+                    impl<
+                        T: TextImageService,
+                    > tonic::server::UnaryService<super::ListUpstreamsRequest>
+                    for ListUpstreamsSvc<T> {
+                        type Response = super::ListUpstreamsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListUpstreamsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TextImageService>::list_upstreams(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListUpstreamsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

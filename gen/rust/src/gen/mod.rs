@@ -15,6 +15,11 @@ pub mod atelier {
             include!("atelier.llm_chat.v1.rs");
         }
     }
+    pub mod model {
+        pub mod v1 {
+            include!("atelier.model.v1.rs");
+        }
+    }
     pub mod policy {
         pub mod v1 {
             include!("atelier.policy.v1.rs");
@@ -33,6 +38,11 @@ pub mod atelier {
     pub mod tts {
         pub mod v1 {
             include!("atelier.tts.v1.rs");
+        }
+    }
+    pub mod upstream {
+        pub mod v1 {
+            include!("atelier.upstream.v1.rs");
         }
     }
     pub mod users {

@@ -169,6 +169,20 @@ impl tts::tts_service_server::TtsService for SpeechService {
         Ok(Response::new(Default::default()))
     }
 
+    async fn list_generations(
+        &self,
+        _: Request<tts::ListGenerationsRequest>,
+    ) -> Result<Response<tts::ListGenerationsResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn list_upstreams(
+        &self,
+        _: Request<tts::ListUpstreamsRequest>,
+    ) -> Result<Response<tts::ListUpstreamsResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
     async fn get_conversion(
         &self,
         request: Request<tts::GetConversionRequest>,

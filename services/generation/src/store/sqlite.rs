@@ -1,23 +1,22 @@
-//! Records and outbox in SQLite, in the service's own file and in one transaction with the service's own rows.
+//! Records in SQLite, in the service's own file and in one transaction with the service's own rows.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use atelier_kit::moment;
 use atelier_kit::sqlite::{Database, Writer};
-use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::{FinishReason, Snapshot, State};
-use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use prost::Message as _;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _};
 
+use super::departed::refuse_departed;
 use super::refusal::Refusal;
+use super::rows::{COLUMNS, LISTED, Listed, Row, digest, read, repeated};
 use crate::error::Error;
 use crate::fold::base;
 use crate::ports::{
-    End, Failure, GenerationRecord, Inserted, Lease, NewGeneration, Outbox, Record,
+    End, GenerationRecord, Inserted, Lease, Listing, NewGeneration, Open, Record, Repeat,
 };
 
 /// The migrations of this room have a table of their own, beside the service's.
@@ -47,7 +46,7 @@ pub trait Projection: Send + Sync + 'static {
 /// Keeps records and outbox in one SQLite file.
 #[derive(Clone)]
 pub struct SqliteRecord {
-    database: Database,
+    pub(super) database: Database,
     projection: Arc<dyn Projection>,
 }
 
@@ -61,106 +60,68 @@ impl SqliteRecord {
     }
 }
 
-const COLUMNS: &str = "id, owner, kind, task, state, epoch, heartbeat, cancel_requested, provider, model, snapshot, \
-     sequence, finish_reason, failure_reason, failure_message, retryable, create_time, end_time";
-
-struct Row(GenerationRecord);
-
-impl FromRow<'_, SqliteRow> for Row {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let decoded = |error: prost::DecodeError| sqlx::Error::Decode(Box::new(error));
-        let failure: Option<String> = row.try_get("failure_reason")?;
-        let message: Option<String> = row.try_get("failure_message")?;
-        let retryable: bool = row.try_get("retryable")?;
-        Ok(Row(GenerationRecord {
-            id: row.try_get("id")?,
-            owner: row.try_get("owner")?,
-            kind: row.try_get("kind")?,
-            task: Bytes::from(row.try_get::<Vec<u8>, _>("task")?),
-            state: State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified),
-            epoch: row.try_get("epoch")?,
-            heartbeat: row.try_get("heartbeat")?,
-            cancel_requested: row.try_get("cancel_requested")?,
-            provider: row.try_get("provider")?,
-            model: row.try_get("model")?,
-            snapshot: Snapshot::decode(row.try_get::<&[u8], _>("snapshot")?).map_err(decoded)?,
-            sequence: row.try_get("sequence")?,
-            finish_reason: FinishReason::try_from(row.try_get::<i32, _>("finish_reason")?)
-                .unwrap_or(FinishReason::Unspecified),
-            failure: failure.map(|reason| Failure {
-                reason,
-                message: message.unwrap_or_default(),
-                retryable,
-            }),
-            create_time: row.try_get("create_time")?,
-            end_time: row.try_get("end_time")?,
-        }))
-    }
-}
-
-fn digest(new: &NewGeneration) -> Vec<u8> {
-    atelier_kit::secret::digest(&[new.kind.as_bytes(), &new.body]).to_vec()
-}
-
-async fn read(writer: &mut Writer, id: &str) -> Result<Option<GenerationRecord>, sqlx::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM generations WHERE id = $1");
-    let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(id)
-        .fetch_optional(writer)
-        .await?;
-    Ok(row.map(|row| row.0))
-}
-
 #[async_trait]
 impl Record for SqliteRecord {
-    async fn insert(&self, new: &NewGeneration) -> Result<Inserted, Error> {
-        let digest = digest(new);
+    async fn insert(&self, new: &NewGeneration, state: State) -> Result<Inserted, Error> {
         let mut tx = self.database.begin().await?;
         refuse_departed(&mut tx, &new.owner).await?;
-        if let Some(request_id) = &new.request_id {
-            let known: Option<(String, Vec<u8>)> = sqlx::query_as(
-                "SELECT id, digest FROM generations WHERE owner = $1 AND request_id = $2",
-            )
-            .bind(&new.owner)
-            .bind(request_id)
-            .fetch_optional(&mut *tx)
-            .await?;
-            if let Some((id, before)) = known {
-                if before != digest {
-                    return Err(Error::RequestIdReused);
-                }
-                let record = read(&mut tx, &id).await?.ok_or(Error::NotFound)?;
-                return Ok(Inserted::Existing(Box::new(record)));
-            }
+        if let Some(record) = repeated(&mut tx, new.again()).await? {
+            return Ok(Inserted::Existing(Box::new(record)));
         }
         self.projection.created(&mut tx, new).await?;
         let now = moment::now();
         let snapshot = Snapshot {
-            state: State::Queued.into(),
+            state: state.into(),
             model: new.model.clone(),
             ..Snapshot::default()
         };
         sqlx::query(
             "INSERT INTO generations (id, owner, request_id, digest, kind, task, state, epoch, heartbeat, provider, \
-             model, snapshot, sequence, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, $8, $9, $10, $11, $12)",
+             model, snapshot, sequence, create_time, subject, priority) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(&new.id)
         .bind(&new.owner)
         .bind(&new.request_id)
-        .bind(&digest)
+        .bind(digest(new.again()))
         .bind(new.kind)
         .bind(new.task.as_ref())
-        .bind(i32::from(State::Queued))
+        .bind(i32::from(state))
         .bind(&new.provider)
         .bind(&new.model)
         .bind(snapshot.encode_to_vec())
         .bind(base(1))
         .bind(now)
+        .bind(&new.subject)
+        .bind(new.priority.weight())
         .execute(&mut *tx)
         .await?;
-        let record = read(&mut tx, &new.id).await?.ok_or(Error::NotFound)?;
         tx.commit().await?;
-        Ok(Inserted::New(Box::new(record)))
+        Ok(Inserted::New(Box::new(GenerationRecord {
+            id: new.id.clone(),
+            owner: new.owner.clone(),
+            kind: new.kind.to_owned(),
+            subject: new.subject.clone(),
+            priority: new.priority,
+            task: new.task.clone(),
+            state,
+            epoch: 1,
+            heartbeat: 0,
+            cancel_requested: false,
+            provider: new.provider.clone(),
+            model: new.model.clone(),
+            snapshot,
+            sequence: base(1),
+            finish_reason: FinishReason::Unspecified,
+            failure: None,
+            create_time: now,
+            end_time: None,
+        })))
+    }
+
+    async fn repeated(&self, again: Repeat<'_>) -> Result<Option<GenerationRecord>, Error> {
+        let mut reader = self.database.read().acquire().await?;
+        repeated(&mut reader, again).await
     }
 
     async fn find(&self, id: &str) -> Result<Option<GenerationRecord>, Error> {
@@ -177,7 +138,7 @@ impl Record for SqliteRecord {
     ) -> Result<bool, Error> {
         let mut tx = self.database.begin().await?;
         let cancel: Option<(bool,)> = sqlx::query_as(
-            "UPDATE generations SET state = $1, snapshot = $2, sequence = $3, heartbeat = heartbeat + 1 \
+            "UPDATE generations SET state = MAX(state, $1), snapshot = $2, sequence = $3, heartbeat = heartbeat + 1 \
              WHERE id = $4 AND epoch = $5 AND end_time IS NULL RETURNING cancel_requested",
         )
         .bind(i32::from(state))
@@ -198,8 +159,8 @@ impl Record for SqliteRecord {
         let failure = end.failure.as_ref();
         let done = sqlx::query(
             "UPDATE generations SET state = $1, snapshot = $2, sequence = $3, finish_reason = $4, \
-             failure_reason = $5, failure_message = $6, retryable = $7, end_time = $8, heartbeat = heartbeat + 1 \
-             WHERE id = $9 AND epoch = $10 AND end_time IS NULL",
+             failure_reason = $5, failure_message = $6, retryable = $7, end_time = $8, heartbeat = heartbeat + 1, \
+             provider = $11, model = $12 WHERE id = $9 AND epoch = $10 AND end_time IS NULL",
         )
         .bind(i32::from(end.state))
         .bind(end.snapshot.encode_to_vec())
@@ -211,6 +172,9 @@ impl Record for SqliteRecord {
         .bind(now)
         .bind(&lease.id)
         .bind(lease.epoch)
+        // Who made it in the end may be another than was chosen.
+        .bind(&end.usage_event.provider)
+        .bind(&end.usage_event.model)
         .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {
@@ -225,6 +189,14 @@ impl Record for SqliteRecord {
         .bind(end.usage_event.encode_to_vec())
         .bind(now)
         .bind(&record.owner)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO generation_settlements (id, usage, create_time) VALUES ($1, $2, $3)",
+        )
+        .bind(&lease.id)
+        .bind(end.settlement.charge.map(|usage| usage.encode_to_vec()))
+        .bind(now)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -244,35 +216,85 @@ impl Record for SqliteRecord {
         Ok(state.map(|(state,)| State::try_from(state).unwrap_or(State::Unspecified)))
     }
 
-    async fn open(&self) -> Result<Vec<(Lease, i64)>, Error> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT id, epoch, heartbeat FROM generations WHERE end_time IS NULL LIMIT 10000",
+    async fn beat(&self, leases: &[Lease]) -> Result<Vec<String>, Error> {
+        let mut lost = Vec::new();
+        let mut tx = self.database.begin().await?;
+        for lease in leases {
+            let done = sqlx::query(
+                "UPDATE generations SET heartbeat = heartbeat + 1 WHERE id = $1 AND epoch = $2 AND end_time IS NULL",
+            )
+            .bind(&lease.id)
+            .bind(lease.epoch)
+            .execute(&mut *tx)
+            .await?;
+            if done.rows_affected() == 0 {
+                lost.push(lease.id.clone());
+            }
+        }
+        tx.commit().await?;
+        Ok(lost)
+    }
+
+    async fn release(&self, leases: &[Lease]) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        for lease in leases {
+            sqlx::query(
+                "UPDATE generations SET released = TRUE WHERE id = $1 AND epoch = $2 AND state = $3",
+            )
+            .bind(&lease.id)
+            .bind(lease.epoch)
+            .bind(i32::from(State::Queued))
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn cancelled(&self) -> Result<Vec<String>, Error> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT id FROM generations WHERE cancel_requested AND end_time IS NULL LIMIT 10000",
+        )
+        .fetch_all(self.database.read())
+        .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    async fn open(&self) -> Result<Vec<Open>, Error> {
+        let rows: Vec<(String, i64, i64, bool)> = sqlx::query_as(
+            "SELECT id, epoch, heartbeat, released FROM generations WHERE end_time IS NULL ORDER BY id LIMIT 20000",
         )
         .fetch_all(self.database.read())
         .await?;
         Ok(rows
             .into_iter()
-            .map(|(id, epoch, heartbeat)| (Lease { id, epoch }, heartbeat))
+            .map(|(id, epoch, heartbeat, released)| Open {
+                lease: Lease { id, epoch },
+                heartbeat,
+                released,
+            })
             .collect())
     }
 
-    async fn claim(&self, seen: &Lease, heartbeat: i64) -> Result<Option<GenerationRecord>, Error> {
+    async fn claim(&self, seen: &[Open]) -> Result<Vec<GenerationRecord>, Error> {
+        let mut claimed = Vec::new();
         let mut tx = self.database.begin().await?;
-        let done = sqlx::query(
-            "UPDATE generations SET epoch = epoch + 1, heartbeat = heartbeat + 1 \
-             WHERE id = $1 AND epoch = $2 AND heartbeat = $3 AND end_time IS NULL",
-        )
-        .bind(&seen.id)
-        .bind(seen.epoch)
-        .bind(heartbeat)
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(None);
+        for open in seen {
+            let done = sqlx::query(
+                "UPDATE generations SET epoch = epoch + 1, heartbeat = heartbeat + 1, released = FALSE \
+                 WHERE id = $1 AND epoch = $2 AND heartbeat = $3 AND end_time IS NULL",
+            )
+            .bind(&open.lease.id)
+            .bind(open.lease.epoch)
+            .bind(open.heartbeat)
+            .execute(&mut *tx)
+            .await?;
+            if done.rows_affected() > 0 {
+                claimed.extend(read(&mut tx, &open.lease.id).await?);
+            }
         }
-        let record = read(&mut tx, &seen.id).await?;
         tx.commit().await?;
-        Ok(record)
+        Ok(claimed)
     }
 
     async fn forget(&self, id: &str) -> Result<bool, Error> {
@@ -316,6 +338,35 @@ impl Record for SqliteRecord {
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
+    async fn list(
+        &self,
+        owner: &str,
+        before: Option<&str>,
+        open_only: bool,
+        limit: i64,
+    ) -> Result<Vec<Listing>, Error> {
+        let open = if open_only {
+            " AND end_time IS NULL"
+        } else {
+            ""
+        };
+        // Ids are made of the time, and nothing sorts after a tilde.
+        let sql = format!(
+            "SELECT {LISTED} FROM generations WHERE owner = $1 AND id < $2{open} ORDER BY id DESC LIMIT $3"
+        );
+        // One by one: a snapshot may have a megabyte, and a page a thousand rows.
+        let mut rows = sqlx::query_as::<_, Listed>(sqlx::AssertSqlSafe(sql))
+            .bind(owner)
+            .bind(before.unwrap_or("~"))
+            .bind(limit)
+            .fetch(self.database.read());
+        let mut listed = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            listed.push(row.0);
+        }
+        Ok(listed)
+    }
+
     async fn open_of(&self, owner: &str, limit: u32) -> Result<Vec<String>, Error> {
         let rows: Vec<(String,)> = sqlx::query_as(
             "SELECT id FROM generations WHERE owner = $1 AND end_time IS NULL ORDER BY id LIMIT $2",
@@ -326,66 +377,4 @@ impl Record for SqliteRecord {
         .await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
-}
-
-#[async_trait]
-impl Outbox for SqliteRecord {
-    async fn pending(&self, limit: u32) -> Result<Vec<UsageEvent>, Error> {
-        let rows: Vec<(Vec<u8>,)> =
-            sqlx::query_as("SELECT event FROM generation_outbox ORDER BY create_time, id LIMIT $1")
-                .bind(limit)
-                .fetch_all(self.database.read())
-                .await?;
-        rows.into_iter()
-            .map(|(event,)| UsageEvent::decode(event.as_slice()).map_err(Error::store))
-            .collect()
-    }
-
-    async fn waiting(&self, owner: &str) -> Result<u64, Error> {
-        let (count,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM generation_outbox WHERE owner = $1")
-                .bind(owner)
-                .fetch_one(self.database.read())
-                .await?;
-        Ok(count.unsigned_abs())
-    }
-
-    async fn acknowledge(&self, ids: &[String]) -> Result<(), Error> {
-        let mut tx = self.database.begin().await?;
-        for id in ids {
-            sqlx::query("DELETE FROM generation_outbox WHERE id = $1")
-                .bind(id)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-}
-
-/// Erases a record that has ended, within a transaction of the service that deletes the rows it belongs to.
-pub async fn erase(writer: &mut Writer, id: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM generations WHERE id = $1 AND end_time IS NOT NULL")
-        .bind(id)
-        .execute(writer)
-        .await
-        .map(drop)
-}
-
-/// Whether an owner has left. Within a transaction that makes something of the owner, it says so for as long as that lasts.
-pub async fn has_departed(reader: &mut Writer, owner: &str) -> Result<bool, sqlx::Error> {
-    let gone: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM generation_departed WHERE owner = $1")
-        .bind(owner)
-        .fetch_optional(reader)
-        .await?;
-    Ok(gone.is_some())
-}
-
-/// Refuses an owner who has left, within the transaction that would make something of this owner: whichever of the two
-/// comes first, nothing is left behind.
-pub async fn refuse_departed(writer: &mut Writer, owner: &str) -> Result<(), Error> {
-    if has_departed(writer, owner).await? {
-        return Err(Error::Departed);
-    }
-    Ok(())
 }

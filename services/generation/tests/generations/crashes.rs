@@ -1,4 +1,5 @@
-//! Crashes: processes that are killed at random points; afterwards everything has ended once and is counted once.
+//! Crashes: processes that are killed at random points; afterwards everything has ended once, is counted once, is paid
+//! once, and was given to a provider at most once.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -9,61 +10,104 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use atelier_generation::journal::MemoryJournal;
-use atelier_generation::purse::OpenPurse;
 use atelier_generation::store::SqliteRecord;
 use atelier_generation::{
-    Courier, Emitter, Failure, Finish, GenerationRecord, Generations, Job, Parts, Provider,
-    Record as _,
+    Courier, Emitter, Error, Failure, Finish, GenerationRecord, Generations, Job, Output, Parts,
+    Provider, Purse, Record as _, Settlements as _, Turns,
 };
 use atelier_kit::fault::Fault;
-use atelier_kit::testing::eventually;
+use atelier_kit::testing::{campaign, eventually};
 use atelier_proto::analytics::v1::UsageEvent;
-use atelier_proto::generation::v1::{FinishReason, State, Usage};
+use atelier_proto::generation::v1::{FinishReason, Snapshot, State, Usage};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::stage::{Plan, Process, Rows, collect, database, emptied, file, piece, text};
+use crate::stage::{Rows, collect, database, emptied, piece, text};
 
 /// Tells this test binary to be the process that is killed, and in which folder.
 const VICTIM: &str = "ATELIER_TEST_VICTIM";
-const LEASE: Duration = Duration::from_millis(400);
-/// Two looks are a quarter of a lease apart, and the machine may be busy.
-const SLACK: Duration = Duration::from_secs(3);
+pub const LEASE: Duration = Duration::from_millis(400);
+/// Two looks are a quarter of a lease apart, what waited is run, and the machine may be busy.
+const SLACK: Duration = Duration::from_secs(8);
 const RUNS: u64 = 30;
+const WORDS: usize = 20;
 
-/// Counts in a file, as analytics would: what is in it was counted, whoever dies now.
-struct Ledger(PathBuf);
+/// A file that lines are added to: what is in it was heard, whoever dies now.
+#[derive(Clone)]
+pub struct Ledger(PathBuf);
 
+impl Ledger {
+    pub fn new(folder: &Path, name: &str) -> Self {
+        Self(folder.join(name))
+    }
+
+    pub fn add(&self, lines: &str) {
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).append(true).open(&self.0).unwrap();
+        file.write_all(lines.as_bytes()).unwrap();
+    }
+
+    /// The lines as id and what was said of it.
+    pub fn lines(&self) -> Vec<(String, String)> {
+        std::fs::read_to_string(&self.0)
+            .unwrap_or_default()
+            .lines()
+            .map(|line| line.split_once(' ').unwrap())
+            .map(|(id, said)| (id.to_owned(), said.to_owned()))
+            .collect()
+    }
+}
+
+/// Counts, as analytics would.
 #[async_trait]
 impl Courier for Ledger {
     async fn deliver(&self, events: Vec<UsageEvent>) -> Result<(), Fault> {
-        let mut lines = String::new();
-        for event in events {
-            lines += &format!("{} {}\n", event.id, event.outcome().as_str_name());
-        }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.0)
-            .unwrap();
-        file.write_all(lines.as_bytes()).unwrap();
+        let lines = events
+            .iter()
+            .map(|event| format!("{} {}\n", event.id, event.outcome().as_str_name()));
+        self.add(&lines.collect::<String>());
+        Ok(())
+    }
+}
+
+/// Pays, as users would.
+#[async_trait]
+impl Purse for Ledger {
+    async fn reserve(&self, job: &Job) -> Result<(), Failure> {
+        self.add(&format!("{} reserve\n", job.id));
+        Ok(())
+    }
+
+    async fn settle(&self, id: &str, usage: &Usage) -> Result<(), Error> {
+        self.add(&format!("{id} settle {}\n", usage.output_tokens));
+        Ok(())
+    }
+
+    async fn release(&self, id: &str) -> Result<(), Error> {
+        self.add(&format!("{id} release\n"));
         Ok(())
     }
 }
 
 /// Writes a few words, some faster and some slower, and comes to an end.
-struct Scribe;
+struct Scribe {
+    runs: Ledger,
+    /// How slow at least, in milliseconds a word.
+    pace: u64,
+}
 
 #[async_trait]
 impl Provider for Scribe {
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
-        let pace = u64::from(job.id.bytes().last().unwrap_or(0) % 8);
-        for at in 0..20 {
+        self.runs
+            .add(&format!("{} {}\n", job.id, std::process::id()));
+        let pace = self.pace + u64::from(job.id.bytes().last().unwrap_or(0) % 8);
+        for at in 0..WORDS {
             out.text(&format!("{at} ")).await?;
             tokio::time::sleep(Duration::from_millis(pace)).await;
         }
         let usage = Usage {
-            output_tokens: 20,
+            output_tokens: WORDS as i64,
             ..Usage::default()
         };
         Ok(Finish {
@@ -72,10 +116,21 @@ impl Provider for Scribe {
             ..Finish::default()
         })
     }
+
+    async fn estimate(&self, _: &Job, delivered: &Snapshot) -> Usage {
+        Usage {
+            output_tokens: delivered.text.split_whitespace().count() as i64,
+            estimated: true,
+            ..Usage::default()
+        }
+    }
 }
 
-async fn engine(
+/// One process on the file of this folder, with ledgers beside it.
+pub async fn engine(
     folder: &Path,
+    at_once: usize,
+    pace: u64,
 ) -> (
     Generations,
     Arc<SqliteRecord>,
@@ -88,18 +143,34 @@ async fn engine(
     ));
     let engine = Generations::new(Parts {
         role: "pieces",
+        output: Output::Text,
         record: record.clone(),
         journal: Arc::new(MemoryJournal::default()),
-        provider: Arc::new(Scribe),
-        purse: Arc::new(OpenPurse),
+        provider: Arc::new(Scribe {
+            runs: Ledger::new(folder, "runs"),
+            pace,
+        }),
+        purse: Arc::new(Ledger::new(folder, "purse")),
+        settlements: record.clone(),
         outbox: record.clone(),
-        courier: Arc::new(Ledger(folder.join("ledger"))),
-        at_once: 4,
+        courier: Arc::new(Ledger::new(folder, "counted")),
+        turns: Turns::each(at_once),
         lease: LEASE,
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
     (engine, record, database)
+}
+
+/// Starts this test binary as another process that lives this "test".
+pub fn life(test: &str, variable: &str, folder: &Path) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(variable, folder)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Not a test: the life of a process that is killed, when this binary was started to be one.
@@ -109,10 +180,19 @@ async fn victim() {
         return;
     };
     let folder = PathBuf::from(folder);
-    let (engine, _, _) = engine(&folder).await;
+    let (engine, _, _) = engine(&folder, 8, 0).await;
     std::fs::write(folder.join("alive"), b"").unwrap();
-    loop {
-        drop(engine.start(piece("ana", None, "a body")).await);
+    for at in 0_u32.. {
+        let new = piece("ana", None, "a body");
+        let id = new.id.clone();
+        drop(engine.start(new).await);
+        if at % 5 == 0 {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let _ = engine.cancel("ana", &id).await;
+            });
+        }
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
 }
@@ -125,29 +205,19 @@ fn random(seed: &mut u64) -> u64 {
     *seed
 }
 
-fn victim_in(folder: &Path) -> std::process::Child {
-    std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crashes::victim", "--nocapture"])
-        .env(VICTIM, folder)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
 async fn open(record: &SqliteRecord) -> usize {
     record.open().await.unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn processes_killed_at_random_points_leave_everything_ended_once_and_counted_once() {
+async fn processes_killed_at_random_points_leave_everything_ended_counted_and_paid_once() {
     let folder = tempfile::tempdir().unwrap();
-    let (survivor, record, database) = engine(folder.path()).await;
-    let mut seed = 0x9e37_79b9_7f4a_7c15;
-    let mut interrupted = 0;
-    for run in 0..RUNS {
+    let (survivor, record, database) = engine(folder.path(), 16, 0).await;
+    let mut seed = campaign::seed(0x9e37_79b9_7f4a_7c15).max(1);
+    let kills = campaign::size("ATELIER_CAMPAIGN_CRASHES", RUNS);
+    for run in 0..kills {
         let _ = std::fs::remove_file(folder.path().join("alive"));
-        let mut child = victim_in(folder.path());
+        let mut child = life("crashes::victim", VICTIM, folder.path());
         eventually("the victim lives", || async {
             folder.path().join("alive").exists()
         })
@@ -158,7 +228,6 @@ async fn processes_killed_at_random_points_leave_everything_ended_once_and_count
         child.wait().unwrap();
         let killed = Instant::now();
         let left = open(&record).await;
-        interrupted += left;
         while open(&record).await > 0 {
             assert!(
                 killed.elapsed() < LEASE + SLACK,
@@ -167,90 +236,95 @@ async fn processes_killed_at_random_points_leave_everything_ended_once_and_count
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    assert!(
-        interrupted > 0,
-        "no kill ever met a running generation: the test shows nothing"
-    );
     emptied(&record).await;
-    let counted = ledger(folder.path());
+    eventually("all is settled", || async {
+        record.unsettled("", 1).await.unwrap().is_empty()
+    })
+    .await;
+
+    let counted = once(Ledger::new(folder.path(), "counted").lines());
+    let runs = Ledger::new(folder.path(), "runs").lines();
+    let purse = Ledger::new(folder.path(), "purse").lines();
+    let ends = once(
+        purse
+            .iter()
+            .filter(|(_, said)| said != "reserve")
+            .cloned()
+            .collect(),
+    );
     let rows: Vec<(String, i32, String, i64)> =
         sqlx::query_as("SELECT id, state, text, ends FROM pieces")
             .fetch_all(database.read())
             .await
             .unwrap();
-    assert!(rows.len() > RUNS as usize);
+    assert!(rows.len() as u64 > kills);
     let mut outcomes = BTreeMap::new();
-    for (id, state, words, ends) in &rows {
+    let mut again = 0;
+    for (id, state, words, ended) in &rows {
         let record: GenerationRecord = survivor.find("ana", id).await.unwrap();
         assert!(record.has_ended());
         assert_eq!(
-            (*state, words, *ends),
+            (*state, words, *ended),
             (i32::from(record.state), &record.snapshot.text, 1)
         );
-        let expected = match record.state {
-            State::Completed => "OUTCOME_COMPLETED",
-            _ => "OUTCOME_FAILED",
+        let run = runs.iter().filter(|(of, _)| of == id).count();
+        assert!(run <= 1, "{id} was given to a provider {run} times");
+        let used = record.snapshot.usage.unwrap_or_default().output_tokens;
+        let written = words.split_whitespace().count();
+        let (outcome, paid) = match record.state {
+            State::Completed => {
+                assert_eq!((written, used, run), (WORDS, WORDS as i64, 1));
+                again += usize::from(record.epoch > 1);
+                ("OUTCOME_COMPLETED", format!("settle {used}"))
+            }
+            State::Cancelled if used > 0 => {
+                assert_eq!(used, written as i64);
+                ("OUTCOME_CANCELLED", format!("settle {used}"))
+            }
+            State::Cancelled => ("OUTCOME_CANCELLED", "release".to_owned()),
+            _ => {
+                assert_eq!(record.failure.as_ref().unwrap().reason, "INTERRUPTED");
+                ("OUTCOME_FAILED", "release".to_owned())
+            }
         };
-        assert_eq!(counted.get(id).map(String::as_str), Some(expected));
-        if record.state == State::Failed {
-            assert_eq!(record.failure.as_ref().unwrap().reason, "INTERRUPTED");
-        }
+        assert_eq!(counted.get(id).map(String::as_str), Some(outcome));
+        assert_eq!(ends.get(id), Some(&paid), "{record:?}");
+        let reserved = purse
+            .iter()
+            .rposition(|(of, said)| of == id && said == "reserve");
+        let first_end = purse
+            .iter()
+            .position(|(of, said)| of == id && said != "reserve");
+        assert!(reserved < first_end, "reserved after it had ended");
+        assert!(reserved.is_some() || run == 0, "sent without a reservation");
         let events = collect(survivor.watch("ana", id, 0).await.unwrap()).await;
         assert_eq!(text(&events), *words);
         *outcomes.entry(record.state).or_insert(0) += 1;
     }
     assert_eq!(
-        counted.len(),
-        rows.len(),
-        "nothing is counted that is not there"
+        (counted.len(), ends.len()),
+        (rows.len(), rows.len()),
+        "nothing is counted or paid that is not there"
     );
     assert!(
-        outcomes.len() == 2,
-        "both kinds of ends were met: {outcomes:?}"
+        outcomes.len() == 3 && again > 0,
+        "all kinds of ends were met, and what waited was run: {outcomes:?}, {again} again"
     );
+    campaign::report(format!(
+        "{kills} processes killed, {} generations: {outcomes:?}, {again} run again",
+        rows.len()
+    ));
 }
 
-/// What was counted. A delivery may come twice, when its acknowledgement was lost; it then says the same.
-fn ledger(folder: &Path) -> BTreeMap<String, String> {
-    let mut counted = BTreeMap::new();
-    for line in std::fs::read_to_string(folder.join("ledger"))
-        .unwrap()
-        .lines()
-    {
-        let (id, outcome) = line.split_once(' ').unwrap();
-        let before = counted.insert(id.to_owned(), outcome.to_owned());
+/// What was said of each. It may be said twice, when its acknowledgement was lost; it is then the same.
+fn once(lines: Vec<(String, String)>) -> BTreeMap<String, String> {
+    let mut known = BTreeMap::new();
+    for (id, said) in lines {
+        let before = known.insert(id.clone(), said.clone());
         assert!(
-            before.is_none_or(|before| before == outcome),
-            "{id} was counted as two things"
+            before.as_ref().is_none_or(|before| *before == said),
+            "{id}: {before:?}, then {said}"
         );
     }
-    counted
-}
-
-#[tokio::test]
-async fn what_was_inserted_and_never_run_ends_within_a_lease_whichever_process_sees_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let plan = || Plan {
-        lease: LEASE,
-        ..Plan::default()
-    };
-    let one = Process::start(&file(&folder), plan()).await;
-    let two = Process::start(&file(&folder), plan()).await;
-    let mut ids = Vec::new();
-    for _ in 0..30 {
-        let new = piece("ana", None, "a body");
-        one.record.insert(&new).await.unwrap();
-        ids.push(new.id);
-    }
-    for id in &ids {
-        let record = one.ended(id).await;
-        assert_eq!((record.state, record.epoch), (State::Failed, 2));
-        assert_eq!(one.piece(id).await.ends, 1);
-    }
-    eventually("all are counted", || async {
-        let (a, b) = (one.van.counts(), two.van.counts());
-        ids.iter()
-            .all(|id| a.contains_key(id) || b.contains_key(id))
-    })
-    .await;
+    known
 }

@@ -9,7 +9,7 @@ use atelier_proto::generation::v1::{Snapshot, State};
 
 use crate::fences::end_of;
 use crate::puppet::Act;
-use crate::stage::{Plan, Process, assert_whole, collect, database, file, fold, next, piece, text};
+use crate::stage::{Plan, Process, assert_whole, collect, database, file, fold, next, text};
 
 #[tokio::test]
 async fn a_provider_that_panics_fails_its_generation_as_internal_and_gives_its_turn_back() {
@@ -40,7 +40,7 @@ async fn a_provider_that_panics_fails_its_generation_as_internal_and_gives_its_t
         (record.state, record.snapshot.text.as_str()),
         (State::Failed, "oh")
     );
-    assert_eq!(process.book.of(&id), ["reserve", "release"]);
+    process.book.reads(&id, &["reserve", "release"]).await;
     let (next, stream) = process.begin().await;
     process.puppets.finish(&next);
     collect(stream).await;
@@ -180,12 +180,7 @@ async fn a_record_that_ends_while_the_journal_lacks_it_ends_its_watchers_too() {
         // A takeover by a process whose journal is away, or goes away before the end: the record alone says so.
         let claimed = loop {
             let record = process.find(&id).await;
-            if let Some(claimed) = other
-                .record
-                .claim(&record.lease(), record.heartbeat)
-                .await
-                .unwrap()
-            {
+            if let Some(claimed) = other.claim(&record).await {
                 break claimed;
             }
         };
@@ -218,41 +213,4 @@ async fn a_record_that_ends_while_the_journal_lacks_it_ends_its_watchers_too() {
             "its owner noticed and stopped"
         );
     }
-}
-
-#[tokio::test]
-async fn a_generation_whose_process_died_before_it_began_ends_for_those_who_join_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let plan = Plan {
-        lease: Duration::from_millis(400),
-        ..Plan::default()
-    };
-    let process = Process::start(&file(&folder), plan).await;
-    let dead = piece("ana", Some("r1"), "a body");
-    process.record.insert(&dead).await.unwrap();
-    let begun = std::time::Instant::now();
-    let events = collect(
-        process
-            .engine
-            .start(piece("ana", Some("r1"), "a body"))
-            .await
-            .unwrap(),
-    )
-    .await;
-    assert!(
-        begun.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        begun.elapsed()
-    );
-    assert_whole(&events);
-    assert!(
-        matches!(&events.last().unwrap().event, Some(Event::Failed(failed)) if failed.retryable)
-    );
-    assert!(process.puppets.began().is_empty());
-    assert_eq!(process.piece(&dead.id).await.ends, 1);
-    // A cancel that the dead owner never saw is honoured by the one who takes over.
-    let dead = piece("ana", None, "a body");
-    process.record.insert(&dead).await.unwrap();
-    process.engine.cancel("ana", &dead.id).await.unwrap();
-    assert_eq!(process.ended(&dead.id).await.state, State::Cancelled);
 }

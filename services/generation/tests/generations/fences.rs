@@ -1,10 +1,14 @@
 //! Fencing: an owner that lost its lease writes nothing more, and the next epoch begins with the whole state.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use atelier_generation::journal::MemoryJournal;
-use atelier_generation::{End, Error, GenerationRecord, Journal as _, Lease, Record as _};
+use atelier_generation::{
+    End, Error, GenerationRecord, Journal as _, Lease, Record as _, Settlement,
+};
+use atelier_kit::testing::eventually;
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{FinishReason, GenerationEvent, Snapshot, State, TextDelta};
@@ -28,6 +32,10 @@ pub fn end_of(record: &GenerationRecord, text: &str) -> End {
         usage_event: UsageEvent {
             id: record.id.clone(),
             ..UsageEvent::default()
+        },
+        settlement: Settlement {
+            id: record.id.clone(),
+            charge: None,
         },
     }
 }
@@ -55,15 +63,9 @@ async fn every_write_of_an_owner_that_lost_its_lease_is_refused_and_changes_noth
     )
     .await;
     let new = piece("ana", None, "a body");
-    process.record.insert(&new).await.unwrap();
-    let old = process.find(&new.id).await;
+    let old = process.left_behind(&new, false).await;
     process.journal.open(&old.lease()).await.unwrap();
-    let claimed = process
-        .record
-        .claim(&old.lease(), old.heartbeat)
-        .await
-        .unwrap()
-        .unwrap();
+    let claimed = process.claim(&old).await.unwrap();
     process.journal.open(&claimed.lease()).await.unwrap();
     assert_eq!(claimed.epoch, 2);
     let (lease, stale) = (
@@ -105,13 +107,23 @@ async fn every_write_of_an_owner_that_lost_its_lease_is_refused_and_changes_noth
             .is_empty()
     );
     // Nor can the same moment be claimed twice.
+    assert!(process.claim(&old).await.is_none());
+    // Nor does a heart beat that is not one's own any more, nor is given back what another has.
+    let lost = process
+        .record
+        .beat(std::slice::from_ref(&lease))
+        .await
+        .unwrap();
+    assert_eq!(lost, std::slice::from_ref(&new.id));
+    process
+        .record
+        .release(std::slice::from_ref(&lease))
+        .await
+        .unwrap();
+    let open = process.record.open().await.unwrap();
     assert!(
-        process
-            .record
-            .claim(&lease, old.heartbeat)
-            .await
-            .unwrap()
-            .is_none()
+        open.len() == 1 && !open[0].released && open[0].heartbeat == claimed.heartbeat,
+        "{open:?}"
     );
     let record = process.find(&new.id).await;
     assert_eq!(
@@ -169,13 +181,9 @@ async fn whoever_claims_first_has_it_alone() {
     .await;
     for _ in 0..20 {
         let new = piece("ana", None, "a body");
-        one.record.insert(&new).await.unwrap();
-        let seen = one.find(&new.id).await.lease();
-        let (a, b) = tokio::join!(one.record.claim(&seen, 0), two.record.claim(&seen, 0));
-        assert_eq!(
-            usize::from(a.unwrap().is_some()) + usize::from(b.unwrap().is_some()),
-            1
-        );
+        let seen = one.left_behind(&new, false).await;
+        let (a, b) = tokio::join!(one.claim(&seen), two.claim(&seen));
+        assert_eq!(usize::from(a.is_some()) + usize::from(b.is_some()), 1);
     }
 }
 
@@ -250,4 +258,57 @@ async fn an_owner_that_lives_is_not_taken_over_however_short_the_lease() {
         Some(Event::Completed(_))
     ));
     assert_eq!(owner.find(&id).await.epoch, 1);
+}
+
+#[tokio::test]
+async fn what_may_have_been_sent_is_never_called_unsent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&file(&folder), Plan::default()).await;
+    // Its turn is there at once, and its reservation takes long: the checkpoints of that time know of no start.
+    process.book.slow.store(true, Ordering::SeqCst);
+    let (id, mut stream) = process.begin().await;
+    assert_eq!(process.find(&id).await.state, State::Running);
+    next(&mut stream, 1).await;
+    let first = process.find(&id).await.heartbeat;
+    eventually("a checkpoint is written", || async {
+        process.find(&id).await.heartbeat > first
+    })
+    .await;
+    let record = process.find(&id).await;
+    assert_eq!(
+        (record.state, record.snapshot.state()),
+        (State::Running, State::Queued)
+    );
+    // Nor is it given back.
+    process.record.release(&[record.lease()]).await.unwrap();
+    assert!(!process.record.open().await.unwrap()[0].released);
+    process.book.slow.store(false, Ordering::SeqCst);
+    process.puppets.finish(&id);
+    process.ended(&id).await;
+}
+
+#[tokio::test]
+async fn an_owner_whose_lease_has_lapsed_by_its_own_clock_tells_nothing_until_the_record_confirms_it()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        lease: Duration::from_millis(400),
+        background: false,
+        ..Plan::default()
+    };
+    let process = Process::start(&file(&folder), plan).await;
+    let (id, mut stream) = process.begin().await;
+    next(&mut stream, 2).await;
+    let other = crate::stage::database(&file(&folder)).await;
+    let held = other.begin().await.unwrap();
+    // No checkpoint gets through, and so another process might have it by now, for all that this one knows.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    process.puppets.say(&id, "perhaps stale");
+    let told = tokio::time::timeout(Duration::from_millis(300), next(&mut stream, 1)).await;
+    assert!(told.is_err(), "{told:?}");
+    held.rollback().await.unwrap();
+    process.puppets.finish(&id);
+    let rest = collect(stream).await;
+    assert_eq!(text(&rest), "perhaps stale");
+    assert_eq!(process.find(&id).await.state, State::Completed);
 }

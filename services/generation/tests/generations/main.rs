@@ -1,15 +1,20 @@
 //! What generations promise, shown on the real engine: a SQLite file, a journal in memory, and a provider on strings.
 
+mod book;
 mod cancels;
 mod crashes;
 mod departures;
 mod ends;
 mod fences;
 mod journals;
+mod lists;
+mod money;
 mod outboxes;
+mod pauses;
 mod puppet;
 mod reading;
 mod requests;
 mod stage;
 mod streams;
+mod takeovers;
 mod turns;

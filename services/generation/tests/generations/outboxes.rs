@@ -28,7 +28,7 @@ async fn a_courier_that_was_down_brings_every_event_once_when_it_is_back() {
         ids.push(id);
     }
     assert_eq!(waiting(&process).await, 150);
-    assert_eq!(process.book.of(&ids[0]), ["reserve", "settle 1"]);
+    process.book.reads(&ids[0], &["reserve", "settle 1"]).await;
     assert!(process.van.counts().is_empty());
     process.van.down.store(false, Ordering::SeqCst);
     emptied(&process.record).await;
@@ -110,9 +110,7 @@ async fn what_a_takeover_ends_is_brought_without_delay() {
     };
     let process = Process::start(&file(&folder), plan).await;
     let dead = crate::stage::piece("ana", None, "a body");
-    atelier_generation::Record::insert(process.record.as_ref(), &dead)
-        .await
-        .unwrap();
+    process.left_behind(&dead, true).await;
     process.ended(&dead.id).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(process.van.counts().get(&dead.id), Some(&1));

@@ -10,18 +10,19 @@ use async_trait::async_trait;
 use atelier_generation::journal::{Bounds, MemoryJournal};
 use atelier_generation::store::{Projection, SqliteRecord, migrations};
 use atelier_generation::{
-    Courier, End, Error, EventStream, Failure, GenerationRecord, Generations, Job, Journal,
-    NewGeneration, Outbox as _, Parts, Purse, Refusal,
+    Courier, End, EventStream, GenerationRecord, Generations, Journal, NewGeneration, Open,
+    Outbox as _, Output, Owners, Parts, Priority, Record as _, Refusal, Settlements as _, Turns,
 };
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment;
 use atelier_kit::sqlite::{Database, Writer};
 use atelier_proto::analytics::v1::UsageEvent;
-use atelier_proto::generation::v1::{GenerationEvent, Usage};
+use atelier_proto::generation::v1::{GenerationEvent, State};
 use bytes::Bytes;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+pub use crate::book::Book;
 use crate::puppet::Puppets;
 pub use crate::reading::{assert_whole, collect, fold, is_last, next, text, timeless};
 
@@ -125,55 +126,14 @@ impl Courier for Van {
     }
 }
 
-/// A purse that keeps a book.
-#[derive(Default)]
-pub struct Book {
-    pub lines: Mutex<Vec<String>>,
-    pub empty: AtomicBool,
-}
-
-impl Book {
-    pub fn of(&self, id: &str) -> Vec<String> {
-        let lines = self.lines.lock().unwrap();
-        lines
-            .iter()
-            .filter_map(|line| line.strip_suffix(&format!(" {id}")))
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-#[async_trait]
-impl Purse for Book {
-    async fn reserve(&self, job: &Job) -> Result<(), Failure> {
-        if self.empty.load(Ordering::SeqCst) {
-            return Err(Failure::lasting("CREDITS_EXHAUSTED", "no credits are left"));
-        }
-        self.lines
-            .lock()
-            .unwrap()
-            .push(format!("reserve {}", job.id));
-        Ok(())
-    }
-
-    async fn settle(&self, id: &str, usage: &Usage) -> Result<(), Error> {
-        self.lines
-            .lock()
-            .unwrap()
-            .push(format!("settle {} {id}", usage.output_tokens));
-        Ok(())
-    }
-
-    async fn release(&self, id: &str) -> Result<(), Error> {
-        self.lines.lock().unwrap().push(format!("release {id}"));
-        Ok(())
-    }
-}
-
 /// How a process is set up.
 pub struct Plan {
     pub lease: Duration,
     pub at_once: usize,
+    /// How many percent of one owner.
+    pub share: usize,
+    /// How many of one owner may wait.
+    pub waiting: usize,
     pub bounds: Bounds,
     /// A journal that is shared with another process, as Redis would be.
     pub journal: Option<Arc<MemoryJournal>>,
@@ -186,6 +146,8 @@ impl Default for Plan {
         Self {
             lease: Duration::from_secs(6),
             at_once: 16,
+            share: 100,
+            waiting: 1000,
             bounds: Bounds::default(),
             journal: None,
             background: true,
@@ -255,13 +217,18 @@ impl Process {
         }
         let engine = Generations::new(Parts {
             role: "pieces",
+            output: Output::Text,
             record: record.clone(),
             journal: journal.clone(),
             provider: Arc::new(puppets.clone()),
             purse: book.clone(),
+            settlements: record.clone(),
             outbox: record.clone(),
             courier: van.clone(),
-            at_once: plan.at_once,
+            turns: Turns::each(plan.at_once).with(Owners {
+                share: plan.share,
+                waiting: plan.waiting,
+            }),
             lease: plan.lease,
             stop: stop.clone(),
             tasks: TaskTracker::new(),
@@ -284,6 +251,39 @@ impl Process {
         let new = piece("ana", None, "a body");
         let id = new.id.clone();
         (id, self.engine.start(new).await.unwrap())
+    }
+
+    /// Starts one of somebody's and returns its id and its events.
+    pub async fn begin_of(&self, owner: &str, priority: i64) -> (String, EventStream) {
+        let mut new = piece(owner, None, "a body");
+        new.priority = Priority::of_weight(priority);
+        let id = new.id.clone();
+        (id, self.engine.start(new).await.unwrap())
+    }
+
+    /// Leaves one behind that an owner inserted and died, before anything of it was sent or after.
+    pub async fn left_behind(&self, new: &NewGeneration, sent: bool) -> GenerationRecord {
+        let state = if sent { State::Running } else { State::Queued };
+        self.record.insert(new, state).await.unwrap();
+        self.record.find(&new.id).await.unwrap().unwrap()
+    }
+
+    /// Takes over from the owner of this record.
+    pub async fn claim(&self, record: &GenerationRecord) -> Option<GenerationRecord> {
+        let seen = Open {
+            lease: record.lease(),
+            heartbeat: record.heartbeat,
+            released: false,
+        };
+        self.record.claim(&[seen]).await.unwrap().pop()
+    }
+
+    /// Waits until the purse has heard of all that ended.
+    pub async fn settled(&self) {
+        atelier_kit::testing::eventually("all is settled", || async {
+            self.record.unsettled("", 1).await.unwrap().is_empty()
+        })
+        .await;
     }
 
     /// All rows of the service.
@@ -349,5 +349,7 @@ pub fn piece(owner: &str, request_id: Option<&str>, body: &str) -> NewGeneration
         task: Bytes::copy_from_slice(body.as_bytes()),
         provider: "puppets".to_owned(),
         model: "wood".to_owned(),
+        subject: format!("a shelf of {owner}"),
+        priority: Priority::default(),
     }
 }

@@ -184,7 +184,7 @@ async fn a_failure_is_told_with_its_reason_and_again_from_the_record_and_costs_n
     let late = process.watch(&id, 0).await;
     assert_eq!(late.last().unwrap().event, events.last().unwrap().event);
     assert_eq!(text(&late), "so far");
-    assert_eq!(process.book.of(&id), ["reserve", "release"]);
+    process.book.reads(&id, &["reserve", "release"]).await;
 }
 
 #[tokio::test]

@@ -6,13 +6,13 @@ mod speaking;
 
 use std::sync::Arc;
 
-use atelier_generation::{Catalogue, Listed};
 use atelier_kit::service::StartError;
 use atelier_proto::generation::v1::{FinishReason, Usage};
-use atelier_simulator::Simulator;
+use atelier_upstream::calls::Callers;
+use atelier_upstream::offers::{Offered, Offers};
+use atelier_upstream::registry::{BuiltIn, Limits, Medium, ModelSpec, OFFLINE, Registry};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
 use crate::ports::ChatModel;
 
 /// How a reply is to be made. What is not set is left to the model.
@@ -22,6 +22,18 @@ pub struct Sampling {
     pub temperature: Option<f64>,
     /// The longest reply in tokens.
     pub max_tokens: Option<u32>,
+}
+
+impl Sampling {
+    /// The same for a model with these limits.
+    #[must_use]
+    pub fn within(self, limits: &Limits) -> Self {
+        let most = limits.output_tokens.unwrap_or(u32::MAX);
+        Self {
+            max_tokens: self.max_tokens.map(|tokens| tokens.min(most)),
+            ..self
+        }
+    }
 }
 
 /// A piece of a reply.
@@ -35,68 +47,68 @@ pub enum Delta {
     Finish(FinishReason),
 }
 
+impl Delta {
+    /// Whether its owner hears of it: text, or that the text is withheld.
+    pub fn is_heard(&self) -> bool {
+        match self {
+            Delta::Text(text) => !text.is_empty(),
+            Delta::Finish(reason) => *reason == FinishReason::ContentFilter,
+            Delta::Usage(_) => false,
+        }
+    }
+}
+
 /// A model that can be asked.
 pub struct Entry {
-    /// The id to ask for.
-    pub id: String,
-    /// The provider that runs it.
-    pub provider: &'static str,
-    /// A sentence about it.
-    pub description: String,
+    /// What is known of it.
+    pub model: ModelSpec,
     /// Who answers.
     pub adapter: Arc<dyn ChatModel>,
 }
 
-impl Listed for Entry {
+impl Offered for Entry {
     fn id(&self) -> &str {
-        &self.id
+        &self.model.id
     }
 
-    fn provider(&self) -> &str {
-        self.provider
+    fn model(&self) -> &ModelSpec {
+        &self.model
     }
 }
 
-/// All models that can be asked, the default first.
-pub type Models = Catalogue<Entry>;
+/// All models that can be asked.
+pub type Models = Offers<Entry>;
 
-/// The models of a configuration: the real ones first where there are any, the built-in one always.
-pub async fn models(config: &Config) -> Result<Models, StartError> {
-    let mut entries = Vec::new();
-    if let Some(upstream) = &config.upstream {
-        let mut upstream = upstream.clone();
-        let simulator = Simulator::stand_in(&mut upstream.url)
-            .await
-            .map_err(|error| StartError::other("the chat simulator", error))?;
-        let provider = match simulator {
-            Some(_) => atelier_simulator::SCHEME,
-            None => openai::PROVIDER,
+/// The model that is built in.
+pub fn built_in() -> Vec<BuiltIn> {
+    vec![BuiltIn {
+        medium: Medium::Chat,
+        name: speaking::MODEL,
+        voices: Vec::new(),
+    }]
+}
+
+/// The same as it is offered without a file.
+pub fn offline_model() -> ModelSpec {
+    ModelSpec::new(
+        speaking::MODEL,
+        Medium::Chat,
+        OFFLINE,
+        "The built-in offline model: small, deterministic, and no substitute for a real one.",
+    )
+}
+
+/// The models of a registry, each with who answers: its provider's caller, or the built-in model where there is none.
+pub fn entries(registry: &Registry, callers: &Callers) -> Result<Vec<Entry>, StartError> {
+    let entry = |model: &ModelSpec| {
+        let adapter: Arc<dyn ChatModel> = match callers.get(&model.provider) {
+            Some(caller) => Arc::new(openai::OpenAiChatModel::new(caller)),
+            None => Arc::new(speaking::OfflineChatModel::default()),
         };
-        let host = upstream.url.host_str().unwrap_or_default();
-        let source = match simulator {
-            Some(_) => "the simulator".to_owned(),
-            None => format!("the OpenAI-compatible API at {host}"),
-        };
-        let adapter = Arc::new(
-            openai::OpenAiChatModel::new(&upstream, simulator)
-                .map_err(|error| StartError::other("the chat provider's client", error))?,
-        );
-        for model in &upstream.models {
-            entries.push(Entry {
-                id: model.clone(),
-                provider,
-                description: format!("{model}, from {source}"),
-                adapter: adapter.clone(),
-            });
+        Entry {
+            model: model.clone(),
+            adapter,
         }
-    }
-    entries.push(Entry {
-        id: speaking::MODEL.to_owned(),
-        provider: speaking::PROVIDER,
-        description:
-            "The built-in offline model: small, deterministic, and no substitute for a real one."
-                .to_owned(),
-        adapter: Arc::new(speaking::OfflineChatModel::default()),
-    });
-    Ok(Catalogue::new(entries))
+    };
+    Ok(registry.models.iter().map(entry).collect())
 }

@@ -2,60 +2,38 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/chat/streaming>.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use atelier_generation::ProviderError;
-use atelier_kit::outbound::{self, Upstream};
 use atelier_proto::generation::v1::{FinishReason, Usage};
-use atelier_simulator::Simulator;
-use bytes::Bytes;
-use eventsource_stream::Eventsource as _;
+use atelier_upstream::calls::{Caller, Expected, Repeats, Secrets};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{Delta, Sampling};
 use crate::conversation::{Speaker, Turn};
 use crate::ports::ChatModel;
 
-/// The provider's name, told in every answer.
-pub const PROVIDER: &str = "openai-compatible";
+/// The longest event of a stream.
+const EVENT_BYTES: usize = 256 << 10;
+/// The longest stream: a hundred thousand tokens, each with a few hundred bytes around it.
+const STREAM_BYTES: usize = 64 << 20;
 
-/// How long the first byte may take: a long prompt is read before anything is said.
-const FIRST_BYTE: Duration = Duration::from_secs(120);
-/// How long the stream may be silent.
-const IDLE: Duration = Duration::from_secs(60);
-/// The longest line of a stream, and the longest error body that is read.
-const LINE_BYTES: usize = 256 * 1024;
+/// How long the end of the body is waited for when the end of the reply was told.
+const AFTER_DONE: Duration = Duration::from_millis(50);
 
 /// Asks an OpenAI-compatible API.
 #[derive(Debug)]
 pub struct OpenAiChatModel {
-    client: reqwest::Client,
-    url: String,
-    key: Option<SecretString>,
-    /// It ends with this.
-    _simulator: Option<Arc<Simulator>>,
+    caller: Caller,
 }
 
 impl OpenAiChatModel {
-    /// A client for this API, which may be a simulator: it runs as long as the client is there.
-    pub fn new(upstream: &Upstream, simulator: Option<Simulator>) -> Result<Self, reqwest::Error> {
-        outbound::crypto();
-        let client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            // An API has no reason to send a key elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self {
-            client,
-            url: outbound::endpoint(&upstream.url, "chat/completions", upstream.key.as_ref()),
-            key: upstream.key.clone(),
-            _simulator: simulator.map(Arc::new),
-        })
+    /// Asks the API of this provider.
+    pub fn new(caller: Caller) -> Self {
+        Self { caller }
     }
 }
 
@@ -135,87 +113,39 @@ impl ChatModel for OpenAiChatModel {
             temperature: sampling.temperature,
             max_tokens: sampling.max_tokens,
         };
-        let mut request = self.client.post(&self.url).json(&body);
-        if let Some(key) = &self.key {
-            request = request.bearer_auth(key.expose_secret());
-        }
-        let response = tokio::time::timeout(FIRST_BYTE, request.send())
-            .await
-            .map_err(|late| ProviderError::Unreachable(Box::new(late)))?
-            // The URL may carry a password.
-            .map_err(|error| ProviderError::Unreachable(Box::new(error.without_url())))?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(refusal(status.as_u16(), response, self.key.as_ref()).await);
-        }
-        let bytes = response.bytes_stream().map(|chunk| {
-            chunk.map_err(|error| ProviderError::Unreachable(Box::new(error.without_url())))
-        });
-        Ok(deltas(bytes, self.key.clone()).boxed())
+        let answer = self
+            .caller
+            // A reply that nobody read cost little, and its first word is worth more.
+            .post("chat/completions", &body, Repeats::Freely)
+            .await?
+            .expect(Expected::Events)?;
+        let secrets = answer.secrets().clone();
+        let events = answer.events(EVENT_BYTES, STREAM_BYTES);
+        Ok(deltas(events, secrets).boxed())
     }
 }
 
-async fn refusal(
-    status: u16,
-    response: reqwest::Response,
-    key: Option<&SecretString>,
-) -> ProviderError {
-    if matches!(status, 408 | 409 | 425 | 429 | 500..=599) {
-        return ProviderError::Busy(status);
-    }
-    let mut body = response.bytes_stream();
-    let mut text = Vec::new();
-    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(IDLE, body.next()).await {
-        text.extend_from_slice(&chunk[..chunk.len().min(LINE_BYTES - text.len())]);
-        if text.len() >= LINE_BYTES {
-            break;
-        }
-    }
-    let message = outbound::quote(&String::from_utf8_lossy(&text), key);
-    ProviderError::Refused { status, message }
-}
-
-/// The deltas of a stream of server-sent events, however it is cut into chunks.
+/// The deltas of a stream of events.
 fn deltas(
-    bytes: impl Stream<Item = Result<Bytes, ProviderError>> + Send + 'static,
-    key: Option<SecretString>,
+    events: impl Stream<Item = Result<String, ProviderError>> + Send + 'static,
+    secrets: Secrets,
 ) -> impl Stream<Item = Result<Delta, ProviderError>> + Send {
     async_stream::try_stream! {
-        let mut line = 0;
-        let bounded = bytes.map(move |chunk| {
-            let chunk = chunk?;
-            // The parser keeps a line until it ends; a line without an end must not fill the memory.
-            for part in chunk.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-                line += part.len();
-                if line > LINE_BYTES {
-                    return Err(ProviderError::Garbled("a line is too long".to_owned()));
-                }
-                if matches!(part.last(), Some(b'\n' | b'\r')) {
-                    line = 0;
-                }
-            }
-            Ok(chunk)
-        });
-        let mut events = Box::pin(bounded.eventsource());
+        let mut events = std::pin::pin!(events);
         let mut finished = false;
-        loop {
-            let next = tokio::time::timeout(IDLE, events.next())
-                .await
-                .map_err(|late| ProviderError::Unreachable(Box::new(late)))?;
-            let Some(event) = next else { break };
-            let event = event.map_err(|error| match error {
-                eventsource_stream::EventStreamError::Transport(error) => error,
-                other => ProviderError::Garbled(other.to_string()),
-            })?;
-            if event.data.trim() == "[DONE]" {
+        while let Some(data) = events.next().await {
+            let data = data?;
+            if data.trim() == "[DONE]" {
                 finished = true;
+                // The body's own end is seen as well, or its connection could not be used again.
+                let _ = tokio::time::timeout(AFTER_DONE, events.next()).await;
                 break;
             }
-            let chunk: Chunk = serde_json::from_str(&event.data)
+            let chunk: Chunk = serde_json::from_str(&data)
                 // The error may repeat a piece of what was said.
-                .map_err(|error| ProviderError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
+                .map_err(|error| ProviderError::Garbled(secrets.quote(&error.to_string())))?;
             if let Some(error) = chunk.error {
-                Err(ProviderError::Garbled(outbound::quote(&error.to_string(), key.as_ref())))?;
+                Err(ProviderError::Garbled(secrets.quote(&error.to_string())))?;
             }
             for choice in chunk.choices.unwrap_or_default() {
                 if let Some(text) = choice.delta.and_then(|delta| delta.content)

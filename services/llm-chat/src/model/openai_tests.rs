@@ -1,6 +1,8 @@
 //! Streams as providers send them, and as they never should: however one is cut into chunks, its deltas are the same, and
 //! no bytes at all take the reader down.
 
+use atelier_upstream::calls::events;
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use serde_json::json;
@@ -13,7 +15,8 @@ async fn read(chunks: impl IntoIterator<Item = Vec<u8>>) -> Vec<Result<Delta, St
         .into_iter()
         .map(|part| Ok(Bytes::from(part)))
         .collect();
-    deltas(futures_util::stream::iter(chunks), None)
+    let events = events(futures_util::stream::iter(chunks), EVENT_BYTES);
+    deltas(events, Secrets::default())
         .map(|delta| delta.map_err(|error| error.to_string()))
         .collect()
         .await
@@ -78,7 +81,7 @@ async fn nonsense_and_endless_lines_are_errors() {
     assert!(read(every(b"data: {nonsense\n\n", 5)).await[0].is_err());
     let told = b"data: {\"error\":{\"message\":\"no\"}}\n\n";
     assert!(read(every(told, 5)).await[0].is_err());
-    let endless = vec![b'x'; LINE_BYTES + 10];
+    let endless = vec![b'x'; EVENT_BYTES + 10];
     assert!(read(every(&endless, 1000)).await.last().unwrap().is_err());
 }
 
@@ -105,7 +108,7 @@ fn manner() -> impl Strategy<Value = Manner> {
         "data",
     ]);
     (
-        prop::sample::select(vec!["\n", "\r\n"]),
+        prop::sample::select(vec!["\n", "\r\n", "\r"]),
         any::<bool>(),
         prop::collection::vec(before, 0..3),
         any::<bool>(),
@@ -147,6 +150,8 @@ struct Reply {
     usage: Option<(u8, i64, i64)>,
     /// Whether `[DONE]` ends it.
     done: bool,
+    /// Whether it begins with a mark of the byte order.
+    mark: bool,
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
@@ -156,19 +161,24 @@ fn reply() -> impl Strategy<Value = Reply> {
         prop::sample::select(vec!["stop", "length", "content_filter", "tool_calls"]),
         prop::option::of((0..3_u8, 0..1_000_000_i64, 0..1_000_000_i64)),
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(pieces, last, reason, usage, done)| Reply {
+        .prop_map(|(pieces, last, reason, usage, done, mark)| Reply {
             pieces,
             last,
             reason,
             usage,
             done,
+            mark,
         })
 }
 
 impl Reply {
     fn write(&self) -> String {
         let mut text = String::new();
+        if self.mark {
+            text.push('\u{feff}');
+        }
         for (piece, manner) in &self.pieces {
             let chunk = json!({"id": "x", "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": null}]});
             manner.write(&chunk, &mut text);
@@ -249,4 +259,66 @@ proptest! {
         let told = runtime.block_on(async { read(every(&text, size)).now_or_never() });
         prop_assert!(told.is_some());
     }
+}
+
+/// Whole streams that somebody has bent: pieces repeated, cut out, and changed, at any place.
+fn bent() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let bend = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        prop::collection::vec(any::<u8>(), 0..6),
+        0..4_u8,
+    );
+    (reply(), prop::collection::vec(bend, 0..12), 1..80_usize).prop_map(|(reply, bends, size)| {
+        let mut text = reply.write().into_bytes();
+        for (from, to, bytes, how) in bends {
+            let (from, to) = (from.index(text.len() + 1), to.index(text.len() + 1));
+            let (from, to) = (from.min(to), from.max(to));
+            match how {
+                0 => drop(text.splice(from..to, bytes)),
+                1 => drop(text.drain(from..to)),
+                2 if text.len() < 100_000 => {
+                    let piece = text[from..to].to_vec();
+                    drop(text.splice(to..to, piece));
+                }
+                _ => drop(text.splice(from..from, bytes)),
+            }
+        }
+        every(&text, size)
+    })
+}
+
+/// For as long as a campaign says; by default once.
+#[test]
+fn fuzz_streams() {
+    let seconds = atelier_kit::testing::campaign::size("ATELIER_CAMPAIGN_FUZZ_SECONDS", 0);
+    let until = std::time::Instant::now() + Duration::from_secs(seconds);
+    let mut cases = 0_u64;
+    loop {
+        cases += 256;
+        let mut runner = proptest::test_runner::TestRunner::default();
+        runner
+            .run(&bent(), |chunks| {
+                let sent: usize = chunks.iter().map(Vec::len).sum();
+                let told = read_now(chunks);
+                let said: usize = told
+                    .iter()
+                    .map(|it| match it {
+                        Ok(Delta::Text(text)) => text.len(),
+                        Ok(_) => 0,
+                        Err(error) => error.len(),
+                    })
+                    .sum();
+                // An error quotes at most 300 characters.
+                prop_assert!(said <= sent + 4 * 300 + 200, "{said} of {sent}");
+                let errors = told.iter().filter(|it| it.is_err()).count();
+                prop_assert!(errors == 0 || (errors == 1 && told.last().unwrap().is_err()));
+                Ok(())
+            })
+            .unwrap();
+        if std::time::Instant::now() >= until {
+            break;
+        }
+    }
+    atelier_kit::testing::campaign::report(format!("fuzz_streams: {cases} cases"));
 }

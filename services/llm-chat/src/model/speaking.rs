@@ -15,8 +15,6 @@ use crate::tokens;
 
 /// The model's id.
 pub const MODEL: &str = "atelier-offline";
-/// The provider's name, told in every answer.
-pub const PROVIDER: &str = "offline";
 
 /// Answers without any network.
 #[derive(Clone, Copy, Debug)]

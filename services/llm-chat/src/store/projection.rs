@@ -109,12 +109,15 @@ impl Projection for ReplyRows {
         end: &End,
     ) -> Result<(), sqlx::Error> {
         let ended: Option<(String,)> = sqlx::query_as(
-            "UPDATE messages SET text = $1, state = $2, usage = $3 WHERE generation_id = $4 RETURNING conversation_id",
+            "UPDATE messages SET text = $1, state = $2, usage = $3, provider = $5, model = $6 WHERE generation_id = $4 \
+             RETURNING conversation_id",
         )
         .bind(&end.snapshot.text)
         .bind(i32::from(end.state))
         .bind(end.snapshot.usage.map(|usage| usage.encode_to_vec()))
         .bind(&record.id)
+        .bind(&record.provider)
+        .bind(&record.model)
         .fetch_optional(&mut *writer)
         .await?;
         if let Some((conversation_id,)) = ended {

@@ -2,6 +2,7 @@
 
 mod conversations;
 mod leaving;
+mod listing;
 mod refusals;
 mod replies;
 mod stage;

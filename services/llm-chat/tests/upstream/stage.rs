@@ -1,6 +1,7 @@
 //! The service with an API behind it, and what an API says, for the tests beside this file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 
 use atelier_kit::config::Settings;
@@ -15,6 +16,8 @@ use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{Failed, GenerationEvent, State, Usage};
 use atelier_proto::llm_chat::v1::llm_chat_service_client::LlmChatServiceClient;
 use atelier_proto::llm_chat::v1::*;
+use atelier_proto::upstream::v1::Upstream;
+use atelier_upstream::registry::MODELS;
 use serde_json::json;
 use tonic::{Request, Streaming};
 
@@ -26,7 +29,7 @@ pub struct World {
     issuer: Issuer,
     pub log: Log,
     told: Mutex<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _guard: tokio_util::sync::DropGuard,
     _stop: tokio_util::sync::DropGuard,
 }
@@ -37,19 +40,39 @@ impl World {
     }
 
     pub async fn open_with(url: &str, key: &str) -> Self {
-        let log = Log::new();
-        let folder = tempfile::tempdir().unwrap();
         let variables = [
             ("ATELIER_CHAT_URL", url),
             ("ATELIER_CHAT_API_KEY", key),
             ("ATELIER_CHAT_MODELS", "big-model, small-model"),
         ];
-        let settings = Settings::new(variables.map(|(k, v)| (k.to_owned(), v.to_owned())));
+        Self::open_set(&variables).await
+    }
+
+    /// The service with a registry in a file, and further variables.
+    pub async fn open_file(path: &Path, more: &[(&str, &str)]) -> Self {
+        let path = path.display().to_string();
+        let mut variables = vec![(MODELS.name, path.as_str())];
+        variables.extend(more);
+        Self::open_set(&variables).await
+    }
+
+    /// Where it keeps its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn open_set(variables: &[(&str, &str)]) -> Self {
+        let log = Log::new();
+        let folder = tempfile::tempdir().unwrap();
+        let variables = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let settings = Settings::new(variables);
         let foundation = foundation_with("llm-chat", folder.path(), &BTreeMap::new());
         let stop = foundation.stop.clone().drop_guard();
         let config = Config::read(&settings);
         settings
-            .finish(&SETTINGS.iter().collect::<Vec<_>>())
+            .finish(&SETTINGS.iter().chain([&MODELS]).collect::<Vec<_>>())
             .unwrap();
         let service = atelier_llm_chat::build(config, &foundation).await.unwrap();
         let issuer = Issuer::new();
@@ -60,7 +83,7 @@ impl World {
             issuer,
             log,
             told: Mutex::default(),
-            _folder: folder,
+            folder,
             _guard: guard,
             _stop: stop,
         }
@@ -113,6 +136,7 @@ impl World {
     pub async fn reply(&self, conversation: &str) -> Message {
         let request = ListMessagesRequest {
             conversation_id: conversation.into(),
+            page_size: 1000,
             ..Default::default()
         };
         let listed = self
@@ -135,6 +159,13 @@ impl World {
         };
         assert_eq!(self.reply(&id).await.state(), State::Failed);
         failed.clone()
+    }
+
+    /// What somebody of this role is told of the API.
+    pub async fn upstreams(&self, role: Role) -> Result<Vec<Upstream>, tonic::Status> {
+        let request = self.issuer.sign("olga", role, ListUpstreamsRequest {});
+        let told = self.rpc().list_upstreams(request).await?;
+        Ok(told.into_inner().upstreams)
     }
 
     /// Neither events nor messages nor logs have the key.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod client;
+mod models;
 mod simulator;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use admin::{Admin, AdminCommand, GivenRole, KeysCommand, Way};
 pub use client::{
     Chat, ClientCommand, DeleteAccount, Demo, Export, Format, Image, Login, Say, Usage, Whoami,
 };
+pub use models::{Models, ModelsCommand};
 pub use simulator::Simulator;
 
 use crate::certs;
@@ -59,6 +61,7 @@ Examples:
   atelier image a red boat -o boat.png
   atelier say hello -o - | aplay
   atelier admin grant EMAIL   the first admin
+  atelier models check FILE   whether a registry of models can be used
   atelier simulator 'chance=429:10'
                               a provider that refuses every tenth call
 
@@ -94,6 +97,8 @@ pub enum Command {
     Client(ClientCommand),
     /// What only the owner of the machine may do
     Admin(Admin),
+    /// The registry of models
+    Models(Models),
     /// A provider that fails when it is told to, for any program that speaks the OpenAI-compatible API
     Simulator(Simulator),
 }

@@ -101,10 +101,10 @@ failed_for() {
     json --arg reason "$1" --argjson retryable "$2" \
         'last.event.failed | .reason == $reason and (.retryable // false) == $retryable'
 }
-# Whether the answer is what both servers say, by this model, told piece by piece.
+# Whether the answer is what both servers say, by this model; pieces that came together are told together.
 said_by() {
     json --arg said "$SAID" --arg model "$1" '
-        ([.[].event.textDelta.text // empty] | join("") == $said and length > 1)
+        ([.[].event.textDelta.text // empty] | join("") == $said)
         and any(.[]; .event.started | .provider == "openai-compatible" and .model == $model)
         and (last.event | has("completed"))'
 }

@@ -180,3 +180,61 @@ async fn one_by_itself_serves_whoever_asks_and_says_how_it_went() {
     assert_eq!(counts["requests"], 2);
     assert_eq!([&counts["served"], &counts["refused"]], [1, 1]);
 }
+
+/// A histogram's count in a page of metrics, over all series that have these labels.
+fn count(page: &str, metric: &str, labels: &[&str]) -> u64 {
+    let name = format!("{metric}_count{{");
+    let of = page.lines().filter(|line| line.starts_with(&name));
+    of.filter(|line| labels.iter().all(|label| line.contains(label)))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_tell_first_tokens_and_pace_by_the_names_of_the_conventions() {
+    let folder = tempfile::tempdir().unwrap();
+    let mesh = mesh(
+        folder.path(),
+        "tokens=20&tokens_per_second=100&script=429,ok",
+    )
+    .await;
+    let ada = Person::register(mesh.edge()).await;
+    for at in 0..3 {
+        let told = complete(&ada, &format!("Question {at}")).await;
+        assert!(told.is_completed(), "{told:?}");
+    }
+    let speech = SynthesizeRequest {
+        text: "One two three".to_owned(),
+        ..Default::default()
+    };
+    let told = ada.speech().synthesize(speech).await.expect("a sound");
+    assert!(listen(told.into_inner()).await.is_completed());
+
+    let page = web::get(&format!("{}/metrics", mesh.admin())).await.text();
+    let chat = [
+        r#"gen_ai_operation_name="chat""#,
+        r#"gen_ai_provider_name="simulator""#,
+        r#"gen_ai_request_model="simulated""#,
+    ];
+    for (metric, expected) in [
+        ("gen_ai_client_operation_duration_seconds", 3),
+        ("gen_ai_client_operation_time_to_first_chunk_seconds", 3),
+        ("atelier_generation_tokens_per_second", 3),
+    ] {
+        assert_eq!(count(&page, metric, &chat), expected, "{metric}: {page}");
+    }
+    for kind in ["input", "output"] {
+        let kind = format!(r#"gen_ai_token_type="{kind}""#);
+        assert_eq!(count(&page, "gen_ai_client_token_usage", &[&kind]), 3);
+    }
+    let speech = [r#"gen_ai_output_type="speech""#];
+    let duration = "gen_ai_client_operation_duration_seconds";
+    assert_eq!(count(&page, duration, &speech), 1);
+    // A hundred tokens a second are no more than 160, on a slow machine too.
+    let pace = page.lines().find(|line| {
+        line.starts_with("atelier_generation_tokens_per_second_bucket")
+            && line.contains(r#"le="160""#)
+    });
+    assert!(pace.is_some_and(|line| line.ends_with(" 3")), "{page}");
+    assert_eq!(mesh.terminate().await.code(), Some(0));
+}

@@ -14,8 +14,6 @@ use crate::ports::{Painted, Painter, Stroke};
 
 /// The model's id.
 pub const MODEL: &str = "atelier-painter";
-/// The provider's name, told in every answer.
-pub const PROVIDER: &str = "offline";
 
 const PNG: &str = "image/png";
 /// How many strokes may wait to be told before the painter does.

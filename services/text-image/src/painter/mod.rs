@@ -6,64 +6,81 @@ mod openai;
 
 use std::sync::Arc;
 
-use atelier_generation::{Catalogue, Listed};
 use atelier_kit::service::StartError;
-use atelier_simulator::Simulator;
+use atelier_upstream::calls::Callers;
+use atelier_upstream::offers::{Offered, Offers};
+use atelier_upstream::registry::{BuiltIn, Medium, ModelSpec, OFFLINE, Registry};
 
-use crate::config::Config;
 use crate::ports::Painter;
 
 /// A painter that can be asked.
 pub struct Entry {
-    /// The model's id.
-    pub id: String,
-    /// The provider that runs it.
-    pub provider: &'static str,
+    /// What is known of the model.
+    pub model: ModelSpec,
     /// Who paints.
     pub adapter: Arc<dyn Painter>,
 }
 
-impl Listed for Entry {
-    fn id(&self) -> &str {
-        &self.id
+impl Entry {
+    /// Whether a picture of this size can be asked for.
+    pub fn takes(&self, width: u32, height: u32) -> bool {
+        let (most_width, most_height) = self.largest();
+        width <= most_width && height <= most_height
     }
 
-    fn provider(&self) -> &str {
-        self.provider
+    /// The largest width and height.
+    pub fn largest(&self) -> (u32, u32) {
+        let limits = &self.model.limits;
+        (
+            limits.width.unwrap_or(u32::MAX),
+            limits.height.unwrap_or(u32::MAX),
+        )
     }
 }
 
-/// All painters that can be asked, the default first.
-pub type Studio = Catalogue<Entry>;
-
-/// The painters of a configuration: the real ones first where there are any, the built-in one always.
-pub async fn studio(config: &Config) -> Result<Studio, StartError> {
-    let mut entries = Vec::new();
-    if let Some(upstream) = &config.upstream {
-        let mut upstream = upstream.clone();
-        let simulator = Simulator::stand_in(&mut upstream.url)
-            .await
-            .map_err(|error| StartError::other("the image simulator", error))?;
-        let provider = match simulator {
-            Some(_) => atelier_simulator::SCHEME,
-            None => openai::PROVIDER,
-        };
-        let adapter = Arc::new(
-            openai::OpenAiPainter::new(&upstream, simulator)
-                .map_err(|error| StartError::other("the image provider's client", error))?,
-        );
-        for model in &upstream.models {
-            entries.push(Entry {
-                id: model.clone(),
-                provider,
-                adapter: adapter.clone(),
-            });
-        }
+impl Offered for Entry {
+    fn id(&self) -> &str {
+        &self.model.id
     }
-    entries.push(Entry {
-        id: easel::MODEL.to_owned(),
-        provider: easel::PROVIDER,
-        adapter: Arc::new(easel::OfflinePainter),
-    });
-    Ok(Catalogue::new(entries))
+
+    fn model(&self) -> &ModelSpec {
+        &self.model
+    }
+}
+
+/// All painters that can be asked.
+pub type Studio = Offers<Entry>;
+
+/// The painter that is built in.
+pub fn built_in() -> Vec<BuiltIn> {
+    vec![BuiltIn {
+        medium: Medium::Image,
+        name: easel::MODEL,
+        voices: Vec::new(),
+    }]
+}
+
+/// The same as it is offered without a file.
+pub fn offline_model() -> ModelSpec {
+    ModelSpec::new(
+        easel::MODEL,
+        Medium::Image,
+        OFFLINE,
+        "The built-in offline painter.",
+    )
+}
+
+/// The painters of a registry, each with who paints: its provider's caller, or the built-in painter where there is none.
+pub fn entries(registry: &Registry, callers: &Callers) -> Result<Vec<Entry>, StartError> {
+    let entry = |model: &ModelSpec| {
+        let adapter: Arc<dyn Painter> = match callers.get(&model.provider) {
+            Some(caller) => Arc::new(openai::OpenAiPainter::new(caller)),
+            None => Arc::new(easel::OfflinePainter),
+        };
+        Entry {
+            model: model.clone(),
+            adapter,
+        }
+    };
+    Ok(registry.models.iter().map(entry).collect())
 }

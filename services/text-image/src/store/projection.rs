@@ -59,10 +59,13 @@ impl Projection for ImageRows {
     ) -> Result<(), sqlx::Error> {
         let now = moment::now();
         if end.state != State::Completed {
-            sqlx::query("UPDATE images SET state = $1, update_time = $2 WHERE id = $3")
+            let sql = "UPDATE images SET state = $1, update_time = $2, provider = $4, model = $5 WHERE id = $3";
+            sqlx::query(sql)
                 .bind(i32::from(end.state))
                 .bind(now)
                 .bind(&record.id)
+                .bind(&record.provider)
+                .bind(&record.model)
                 .execute(&mut *writer)
                 .await?;
             return leave(
@@ -77,7 +80,7 @@ impl Projection for ImageRows {
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         let kept: Option<(Micros,)> = sqlx::query_as(
             "UPDATE images SET state = $1, s3_key = $2, content_type = $3, size_bytes = $4, sha256 = $5, width = $6, \
-             height = $7, processing_micros = $8, update_time = $9 WHERE id = $10 RETURNING create_time",
+             height = $7, processing_micros = $8, update_time = $9, provider = $11, model = $12 WHERE id = $10 RETURNING create_time",
         )
         .bind(i32::from(State::Completed))
         .bind(&stored.s3_key)
@@ -89,6 +92,8 @@ impl Projection for ImageRows {
         .bind(stored.processing_micros)
         .bind(now)
         .bind(&record.id)
+        .bind(&record.provider)
+        .bind(&record.model)
         .fetch_optional(&mut *writer)
         .await?;
         let Some((create_time,)) = kept else {

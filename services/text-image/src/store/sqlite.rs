@@ -57,6 +57,7 @@ impl FromRow<'_, SqliteRow> for Image {
                 width,
                 height,
                 seed: row.try_get("seed")?,
+                asked: None,
             },
             state: State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified),
             provider: row.try_get("provider")?,

@@ -274,3 +274,23 @@ async fn an_anonymous_session_has_its_own_pictures_and_no_others() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_list_of_generations_names_the_picture_of_each_and_none_of_another_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::open(folder.path()).await;
+    let made = artifact(&world.paint(ask("a boat")).await).id;
+    let listed = async |request| {
+        let answer = world.rpc().list_generations(request).await.unwrap();
+        answer.into_inner().generations
+    };
+    let ours = listed(world.ana(ListGenerationsRequest::default())).await;
+    assert_eq!(ours.len(), 1);
+    assert_eq!(
+        (ours[0].id.as_str(), ours[0].subject.as_str()),
+        (made.as_str(), made.as_str())
+    );
+    assert_eq!(ours[0].usage.unwrap().images, 1);
+    let guest = listed(world.guest("g1", ListGenerationsRequest::default())).await;
+    assert!(guest.is_empty());
+}

@@ -2,9 +2,11 @@
 //! behind them; where an API of others is needed, one answers on loopback.
 
 mod bounds;
+mod canary;
 mod leaving;
 mod lists;
 mod lives;
+mod models;
 mod objects;
 mod painting;
 mod refusals;

@@ -320,3 +320,21 @@ async fn no_redirect_is_followed() {
         );
     }
 }
+
+#[tokio::test]
+async fn admins_are_told_how_the_api_does_and_nobody_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = png(64, 64);
+    let api = Api::start(move |_, _| in_base64(&picture)).await;
+    let world = open(&folder, &api.url).await;
+    world.paint(ask("a red boat")).await;
+    let asked = world.admin(ListUpstreamsRequest {});
+    let told = world.rpc().list_upstreams(asked).await.unwrap();
+    let seen = told.into_inner().upstreams;
+    assert_eq!((seen.len(), seen[0].calls, seen[0].failures), (1, 1, 0));
+    assert_eq!(seen[0].keys[0].source, "ATELIER_IMAGE_API_KEY");
+    assert!(!format!("{seen:?}").contains(KEY));
+    let asked = world.ana(ListUpstreamsRequest {});
+    let refused = world.rpc().list_upstreams(asked).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+}

@@ -9,7 +9,7 @@ use atelier_kit::objects::BlobError;
 use atelier_kit::sqlite::Writer;
 use atelier_proto::generation::v1::State;
 
-use crate::conversion::{Metadata, Order, Stored, format_name};
+use crate::conversion::{Metadata, Order, Spoke, Stored, format_name};
 use crate::layout;
 
 /// How long after a failure its objects are cleared away: a put that was under way may still arrive.
@@ -83,10 +83,13 @@ impl Projection for ConversionRows {
         let now = moment::now();
         let order = Order::decode(&record.task).map_err(unreadable)?;
         if end.state != State::Completed {
-            sqlx::query("UPDATE tts_conversions SET state = $1, update_time = $2 WHERE id = $3")
+            let sql = "UPDATE tts_conversions SET state = $1, update_time = $2, provider = $4, model = $5 WHERE id = $3";
+            sqlx::query(sql)
                 .bind(i32::from(end.state))
                 .bind(now)
                 .bind(&record.id)
+                .bind(&record.provider)
+                .bind(&record.model)
                 .execute(&mut *writer)
                 .await?;
             return leave(
@@ -97,12 +100,17 @@ impl Projection for ConversionRows {
             )
             .await;
         }
-        let stored: Stored = serde_json::from_slice(&end.details).map_err(unreadable)?;
+        let Spoke {
+            stored,
+            voice,
+            language,
+        } = serde_json::from_slice(&end.details).map_err(unreadable)?;
         let metadata =
             metadata(&record.id, &record.provider, &order, Some(&stored)).map_err(unreadable)?;
         sqlx::query(
             "UPDATE tts_conversions SET state = $1, s3_key = $2, file_size_bytes = $3, sha256 = $4, \
-             duration_micros = $5, processing_micros = $6, metadata = $7, update_time = $8 WHERE id = $9",
+             duration_micros = $5, processing_micros = $6, metadata = $7, update_time = $8, provider = $10, model = $11, \
+             voice = $12, language = $13 WHERE id = $9",
         )
         .bind(i32::from(State::Completed))
         .bind(&stored.s3_key)
@@ -113,6 +121,10 @@ impl Projection for ConversionRows {
         .bind(metadata)
         .bind(now)
         .bind(&record.id)
+        .bind(&record.provider)
+        .bind(&record.model)
+        .bind(voice)
+        .bind(language)
         .execute(writer)
         .await
         .map(drop)

@@ -70,6 +70,7 @@ impl FromRow<'_, SqliteRow> for Conversion {
                 pitch: row.try_get("pitch")?,
                 request_id: metadata.request_id,
                 create_time: row.try_get("create_time")?,
+                asked: None,
             },
             state: State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified),
             provider: row.try_get("provider")?,

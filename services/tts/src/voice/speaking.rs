@@ -16,9 +16,6 @@ use crate::audio::{AudioError, Encoder};
 use crate::conversion::Order;
 use crate::ports::{Piece, Spoken, Voice};
 
-/// The provider's name, told in every answer.
-pub const PROVIDER: &str = "offline";
-
 /// Pieces that wait to be told before the voice does.
 const WAITING: usize = 8;
 /// Bytes of a piece: half a second of WAV. The first one is told at once.
@@ -214,6 +211,7 @@ mod tests {
             pitch: 1.0,
             request_id: None,
             create_time: 0,
+            asked: None,
         }
     }
 

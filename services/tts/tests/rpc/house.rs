@@ -64,7 +64,8 @@ impl House {
     pub async fn open(&self, settings: &[(&str, &str)]) -> Room {
         let settings = Settings::new(settings.iter().map(|(k, v)| ((*k).into(), (*v).into())));
         let config = atelier_tts::Config::read(&settings);
-        let declared: Vec<_> = atelier_tts::SETTINGS.iter().collect();
+        let models = &atelier_upstream::registry::MODELS;
+        let declared: Vec<_> = atelier_tts::SETTINGS.iter().chain([models]).collect();
         settings.finish(&declared).unwrap();
         let (analytics, counting) = agreeable();
         let routes = BTreeMap::from([("analytics".to_owned(), analytics)]);
@@ -196,6 +197,10 @@ impl Room {
 }
 
 /// A request of a user.
+pub fn admin<T>(message: T) -> Request<T> {
+    issuer().sign("ada", Role::Admin, message)
+}
+
 pub fn of<T>(who: &str, message: T) -> Request<T> {
     issuer().sign(who, Role::User, message)
 }

@@ -203,3 +203,25 @@ async fn the_files_beside_the_audio_say_where_it_came_from() {
     assert_eq!(kept["input_key"], format!("{prefix}input.json"));
     room.shut().await;
 }
+
+#[tokio::test]
+async fn a_list_of_generations_names_the_conversion_of_each_and_is_ones_own() {
+    let house = House::new().await;
+    let room = house.open(&[]).await;
+    let told = room.say("ana", text(FOX)).await.unwrap();
+    for (who, count) in [("ana", 1), ("bob", 0)] {
+        let request = of(who, pb::ListGenerationsRequest::default());
+        let answer = room.client().list_generations(request).await.unwrap();
+        let generations = answer.into_inner().generations;
+        assert_eq!(generations.len(), count);
+        for one in generations {
+            assert_eq!(
+                (one.id.as_str(), one.subject.as_str()),
+                (told.id(), told.id())
+            );
+            assert_eq!(one.state(), State::Completed);
+            assert!(one.usage.unwrap().characters > 0);
+        }
+    }
+    room.shut().await;
+}

@@ -3,9 +3,11 @@
 
 #![allow(missing_docs, reason = "tests are named for what they show")]
 
+mod canary;
 mod house;
 mod keeping;
 mod leaving;
+mod models;
 mod provider;
 mod refusing;
 mod speaking;

@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 use serde_json::json;
 use tonic::Code;
 
-use crate::house::{FOX, House, Room, Told, fields, first, of, text};
+use crate::house::{FOX, House, Room, Told, admin, fields, first, of, text};
 use crate::provider::{Upstream, VOICES, open_tone, tone, upstream};
 
 async fn room(house: &House, upstream: &Upstream) -> Room {
@@ -356,4 +356,23 @@ async fn a_key_that_the_provider_repeats_is_hidden_in_the_log() {
         "the refusal was not logged"
     );
     assert!(!logged.contains("sesame"), "the key was logged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admins_are_told_how_the_provider_does_and_nobody_else_is() {
+    let (house, upstream) = (House::new().await, upstream().await);
+    let room = room(&house, &upstream).await;
+    said(&room, "good").await;
+    said(&room, "unauthorised").await;
+    let asked = admin(pb::ListUpstreamsRequest {});
+    let told = room.client().list_upstreams(asked).await.unwrap();
+    let seen = told.into_inner().upstreams;
+    assert_eq!((seen.len(), seen[0].calls, seen[0].failures), (1, 2, 0));
+    assert_eq!(seen[0].keys[0].source, "ATELIER_SPEECH_API_KEY");
+    let all = format!("{seen:?}");
+    assert!(!all.contains("sesame") && !all.contains("hunter2"), "{all}");
+    let asked = of("ana", pb::ListUpstreamsRequest {});
+    let refused = room.client().list_upstreams(asked).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    room.shut().await;
 }

@@ -276,4 +276,11 @@ pub fn rows(table: &mut Table) {
         "generation_id",
         |generation_id| chat::CancelGenerationRequest { generation_id },
     );
+    table.pages(SERVICE, "ListGenerations", |page_size, page_token| {
+        chat::ListGenerationsRequest {
+            page_size,
+            page_token,
+            open_only: false,
+        }
+    });
 }

@@ -106,6 +106,13 @@ pub fn rows(table: &mut Table) {
         "generation_id",
         |generation_id| image::CancelGenerationRequest { generation_id },
     );
+    table.pages(SERVICE, "ListGenerations", |page_size, page_token| {
+        image::ListGenerationsRequest {
+            page_size,
+            page_token,
+            open_only: false,
+        }
+    });
     table.ids(SERVICE, "GetImage", "image_id", |image_id| {
         image::GetImageRequest { image_id }
     });

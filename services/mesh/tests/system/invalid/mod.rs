@@ -25,7 +25,7 @@ use crate::running::Launch;
 use crate::split::{SECRET, SERVICES, Split};
 
 /// Methods whose request has no field: nothing in it can be invalid.
-const NOTHING_TO_SAY: [&str; 13] = [
+const NOTHING_TO_SAY: [&str; 16] = [
     "/atelier.users.v1.UsersService/ListSignInProviders",
     "/atelier.users.v1.UsersService/ListIdentities",
     "/atelier.users.v1.UsersService/ExportAccount",
@@ -39,6 +39,9 @@ const NOTHING_TO_SAY: [&str; 13] = [
     "/atelier.llm_chat.v1.LlmChatService/ListModels",
     "/atelier.text_image.v1.TextImageService/ListStyles",
     "/atelier.tts.v1.TtsService/ListVoices",
+    "/atelier.llm_chat.v1.LlmChatService/ListUpstreams",
+    "/atelier.text_image.v1.TextImageService/ListUpstreams",
+    "/atelier.tts.v1.TtsService/ListUpstreams",
 ];
 /// Methods whose request has fields of which every value is fine.
 const NOTHING_WRONG: [&str; 1] = ["/atelier.users.v1.UsersService/RevokeAllSessions"];

@@ -105,6 +105,13 @@ pub fn rows(table: &mut Table) {
         "generation_id",
         |generation_id| tts::CancelGenerationRequest { generation_id },
     );
+    table.pages(SERVICE, "ListGenerations", |page_size, page_token| {
+        tts::ListGenerationsRequest {
+            page_size,
+            page_token,
+            open_only: false,
+        }
+    });
     table.ids(SERVICE, "GetConversion", "conversion_id", |conversion_id| {
         tts::GetConversionRequest { conversion_id }
     });

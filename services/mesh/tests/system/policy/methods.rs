@@ -57,6 +57,8 @@ pub const METHODS: &[(&str, For, Key)] = &[
     ("/atelier.llm_chat.v1.LlmChatService/Complete",               Accounts,   Chat),
     ("/atelier.llm_chat.v1.LlmChatService/WatchGeneration",        Accounts,   Read),
     ("/atelier.llm_chat.v1.LlmChatService/CancelGeneration",       Accounts,   Chat),
+    ("/atelier.llm_chat.v1.LlmChatService/ListGenerations",        Accounts,   Read),
+    ("/atelier.llm_chat.v1.LlmChatService/ListUpstreams",          Admins,     Never),
     ("/atelier.llm_chat.v1.LlmChatService/ExportPersonalData",     Services,   Never),
     ("/atelier.llm_chat.v1.LlmChatService/ErasePersonalData",      Services,   Never),
 
@@ -64,10 +66,12 @@ pub const METHODS: &[(&str, For, Key)] = &[
     ("/atelier.text_image.v1.TextImageService/GenerateImage",      AnySession, Image),
     ("/atelier.text_image.v1.TextImageService/WatchGeneration",    AnySession, Read),
     ("/atelier.text_image.v1.TextImageService/CancelGeneration",   AnySession, Image),
+    ("/atelier.text_image.v1.TextImageService/ListGenerations",    AnySession, Read),
     ("/atelier.text_image.v1.TextImageService/GetImage",           AnySession, Read),
     ("/atelier.text_image.v1.TextImageService/ListImages",         AnySession, Read),
     ("/atelier.text_image.v1.TextImageService/DeleteImage",        AnySession, Image),
     ("/atelier.text_image.v1.TextImageService/ListAllImages",      Admins,     Never),
+    ("/atelier.text_image.v1.TextImageService/ListUpstreams",      Admins,     Never),
     ("/atelier.text_image.v1.TextImageService/ExportPersonalData", Services,   Never),
     ("/atelier.text_image.v1.TextImageService/ErasePersonalData",  Services,   Never),
 
@@ -75,9 +79,11 @@ pub const METHODS: &[(&str, For, Key)] = &[
     ("/atelier.tts.v1.TtsService/Synthesize",                      Accounts,   Speech),
     ("/atelier.tts.v1.TtsService/WatchGeneration",                 Accounts,   Read),
     ("/atelier.tts.v1.TtsService/CancelGeneration",                Accounts,   Speech),
+    ("/atelier.tts.v1.TtsService/ListGenerations",                 Accounts,   Read),
     ("/atelier.tts.v1.TtsService/GetConversion",                   Accounts,   Read),
     ("/atelier.tts.v1.TtsService/ListConversions",                 Accounts,   Read),
     ("/atelier.tts.v1.TtsService/DeleteConversion",                Accounts,   Speech),
+    ("/atelier.tts.v1.TtsService/ListUpstreams",                   Admins,     Never),
     ("/atelier.tts.v1.TtsService/ExportPersonalData",              Services,   Never),
     ("/atelier.tts.v1.TtsService/ErasePersonalData",               Services,   Never),
 

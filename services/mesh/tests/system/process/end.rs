@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::text_image::v1::{GenerateImageRequest, GetImageRequest, Size};
 use atelier_proto::users::v1::GetMeRequest;
 
@@ -144,6 +145,33 @@ async fn a_reply_that_does_not_end_is_interrupted_durably() {
         kept.starts_with(&told.text()),
         "what was told is lost: {kept}"
     );
+}
+
+#[tokio::test]
+async fn a_reply_that_waits_for_its_turn_at_the_end_is_made_by_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start().await;
+    let launch = || {
+        Launch::serving(&[], folder.path())
+            .envs(&upstream.settings())
+            .env("ATELIER_CHAT_AT_ONCE", "1")
+            .env("ATELIER_DRAIN_SECONDS", "1")
+    };
+    let mesh = launch().start().await;
+    let ada = Person::register(mesh.edge()).await;
+    let running = listen_until(ask(&ada, ENDLESS, "For ever.").await, has_words).await;
+    let mut waits = ask(&ada, SLOW, "After that.").await;
+    let queued = next(&mut waits).await.expect("an event");
+    assert!(matches!(queued.event, Some(Event::Queued(_))), "{queued:?}");
+    let ended = mesh.terminate().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+
+    let mesh = launch().start().await;
+    let ada = ada.login(mesh.edge()).await;
+    assert!(failed_as(&watch(&ada, running.id()).await, "INTERRUPTED"));
+    let made = watch(&ada, &queued.generation_id).await;
+    assert!(made.is_completed(), "{made:?}");
+    assert_eq!(made.text().split_whitespace().count(), SLOW_WORDS);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/generation/v1/generation.proto.
  */
 export const file_atelier_generation_v1_generation: GenFile = /*@__PURE__*/
-  fileDesc("CiZhdGVsaWVyL2dlbmVyYXRpb24vdjEvZ2VuZXJhdGlvbi5wcm90bxIVYXRlbGllci5nZW5lcmF0aW9uLnYxIqcGCg9HZW5lcmF0aW9uRXZlbnQSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoAxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZxdWV1ZWQYCiABKAsyHS5hdGVsaWVyLmdlbmVyYXRpb24udjEuUXVldWVkSAASMQoHc3RhcnRlZBgLIAEoCzIeLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGFydGVkSAASMwoIc25hcHNob3QYDCABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuU25hcHNob3RIABI2Cgp0ZXh0X2RlbHRhGA0gASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLlRleHREZWx0YUgAEjwKDWltYWdlX3ByZXZpZXcYDyABKAsyIy5hdGVsaWVyLmdlbmVyYXRpb24udjEuSW1hZ2VQcmV2aWV3SAASOAoLYXVkaW9fY2h1bmsYECABKAsyIS5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXVkaW9DaHVua0gAEjMKCHByb2dyZXNzGBEgASgLMh8uYXRlbGllci5nZW5lcmF0aW9uLnYxLlByb2dyZXNzSAASMwoIYXJ0aWZhY3QYEiABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXJ0aWZhY3RIABItCgV1c2FnZRgTIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZUgAEjEKB3dhcm5pbmcYFCABKAsyHi5hdGVsaWVyLmdlbmVyYXRpb24udjEuV2FybmluZ0gAEi8KBmZhaWxlZBgVIAEoCzIdLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5GYWlsZWRIABI1Cgljb21wbGV0ZWQYFiABKAsyIC5hdGVsaWVyLmdlbmVyYXRpb24udjEuQ29tcGxldGVkSAASNQoJY2FuY2VsbGVkGBcgASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLkNhbmNlbGxlZEgAQgcKBWV2ZW50SgQIDhAPIhoKBlF1ZXVlZBIQCghwb3NpdGlvbhgBIAEoDSIqCgdTdGFydGVkEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJIu4BCghTbmFwc2hvdBIrCgVzdGF0ZRgBIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIMCgR0ZXh0GAQgASgJEhMKC2F1ZGlvX2J5dGVzGAUgASgDEjIKCWFydGlmYWN0cxgGIAMoCzIfLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5BcnRpZmFjdBIrCgV1c2FnZRgHIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZRIQCghmcmFjdGlvbhgIIAEoASIZCglUZXh0RGVsdGESDAoEdGV4dBgBIAEoCSJRCgxJbWFnZVByZXZpZXcSDAoEZGF0YRgBIAEoDBIUCgxjb250ZW50X3R5cGUYAiABKAkSDQoFd2lkdGgYAyABKA0SDgoGaGVpZ2h0GAQgASgNIkAKCkF1ZGlvQ2h1bmsSDAoEZGF0YRgBIAEoDBIOCgZvZmZzZXQYAiABKAMSFAoMY29udGVudF90eXBlGAMgASgJIhwKCFByb2dyZXNzEhAKCGZyYWN0aW9uGAEgASgBItoBCghBcnRpZmFjdBIKCgJpZBgBIAEoCRIUCgxjb250ZW50X3R5cGUYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkSCwoDdXJsGAUgASgJEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV3aWR0aBgHIAEoDRIOCgZoZWlnaHQYCCABKA0SKwoIZHVyYXRpb24YCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24igQEKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoAxIVCg1vdXRwdXRfdG9rZW5zGAIgASgDEg4KBmltYWdlcxgDIAEoAxISCgpjaGFyYWN0ZXJzGAQgASgDEhQKDGF1ZGlvX21pbGxpcxgFIAEoAxIRCgllc3RpbWF0ZWQYBiABKAgiKgoHV2FybmluZxIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSI8CgZGYWlsZWQSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEQoJcmV0cnlhYmxlGAMgASgIIkcKCUNvbXBsZXRlZBI6Cg1maW5pc2hfcmVhc29uGAEgASgOMiMuYXRlbGllci5nZW5lcmF0aW9uLnYxLkZpbmlzaFJlYXNvbiILCglDYW5jZWxsZWQqfwoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISEwoPU1RBVEVfQ09NUExFVEVEEAMSEAoMU1RBVEVfRkFJTEVEEAQSEwoPU1RBVEVfQ0FOQ0VMTEVEEAUqgQEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRklOSVNIX1JFQVNPTl9TVE9QEAESGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAhIgChxGSU5JU0hfUkVBU09OX0NPTlRFTlRfRklMVEVSEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiZhdGVsaWVyL2dlbmVyYXRpb24vdjEvZ2VuZXJhdGlvbi5wcm90bxIVYXRlbGllci5nZW5lcmF0aW9uLnYxIqcGCg9HZW5lcmF0aW9uRXZlbnQSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoAxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZxdWV1ZWQYCiABKAsyHS5hdGVsaWVyLmdlbmVyYXRpb24udjEuUXVldWVkSAASMQoHc3RhcnRlZBgLIAEoCzIeLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGFydGVkSAASMwoIc25hcHNob3QYDCABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuU25hcHNob3RIABI2Cgp0ZXh0X2RlbHRhGA0gASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLlRleHREZWx0YUgAEjwKDWltYWdlX3ByZXZpZXcYDyABKAsyIy5hdGVsaWVyLmdlbmVyYXRpb24udjEuSW1hZ2VQcmV2aWV3SAASOAoLYXVkaW9fY2h1bmsYECABKAsyIS5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXVkaW9DaHVua0gAEjMKCHByb2dyZXNzGBEgASgLMh8uYXRlbGllci5nZW5lcmF0aW9uLnYxLlByb2dyZXNzSAASMwoIYXJ0aWZhY3QYEiABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXJ0aWZhY3RIABItCgV1c2FnZRgTIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZUgAEjEKB3dhcm5pbmcYFCABKAsyHi5hdGVsaWVyLmdlbmVyYXRpb24udjEuV2FybmluZ0gAEi8KBmZhaWxlZBgVIAEoCzIdLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5GYWlsZWRIABI1Cgljb21wbGV0ZWQYFiABKAsyIC5hdGVsaWVyLmdlbmVyYXRpb24udjEuQ29tcGxldGVkSAASNQoJY2FuY2VsbGVkGBcgASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLkNhbmNlbGxlZEgAQgcKBWV2ZW50SgQIDhAPIhoKBlF1ZXVlZBIQCghwb3NpdGlvbhgBIAEoDSIqCgdTdGFydGVkEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJIu4BCghTbmFwc2hvdBIrCgVzdGF0ZRgBIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIMCgR0ZXh0GAQgASgJEhMKC2F1ZGlvX2J5dGVzGAUgASgDEjIKCWFydGlmYWN0cxgGIAMoCzIfLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5BcnRpZmFjdBIrCgV1c2FnZRgHIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZRIQCghmcmFjdGlvbhgIIAEoASIZCglUZXh0RGVsdGESDAoEdGV4dBgBIAEoCSJRCgxJbWFnZVByZXZpZXcSDAoEZGF0YRgBIAEoDBIUCgxjb250ZW50X3R5cGUYAiABKAkSDQoFd2lkdGgYAyABKA0SDgoGaGVpZ2h0GAQgASgNIkAKCkF1ZGlvQ2h1bmsSDAoEZGF0YRgBIAEoDBIOCgZvZmZzZXQYAiABKAMSFAoMY29udGVudF90eXBlGAMgASgJIhwKCFByb2dyZXNzEhAKCGZyYWN0aW9uGAEgASgBItoBCghBcnRpZmFjdBIKCgJpZBgBIAEoCRIUCgxjb250ZW50X3R5cGUYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkSCwoDdXJsGAUgASgJEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV3aWR0aBgHIAEoDRIOCgZoZWlnaHQYCCABKA0SKwoIZHVyYXRpb24YCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24igQEKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoAxIVCg1vdXRwdXRfdG9rZW5zGAIgASgDEg4KBmltYWdlcxgDIAEoAxISCgpjaGFyYWN0ZXJzGAQgASgDEhQKDGF1ZGlvX21pbGxpcxgFIAEoAxIRCgllc3RpbWF0ZWQYBiABKAgiKgoHV2FybmluZxIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSI8CgZGYWlsZWQSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEQoJcmV0cnlhYmxlGAMgASgIIkcKCUNvbXBsZXRlZBI6Cg1maW5pc2hfcmVhc29uGAEgASgOMiMuYXRlbGllci5nZW5lcmF0aW9uLnYxLkZpbmlzaFJlYXNvbiILCglDYW5jZWxsZWQixAIKCkdlbmVyYXRpb24SCgoCaWQYASABKAkSKwoFc3RhdGUYAiABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUSDwoHc3ViamVjdBgDIAEoCRIQCghwcm92aWRlchgEIAEoCRINCgVtb2RlbBgFIAEoCRIQCghzZXF1ZW5jZRgGIAEoAxIrCgV1c2FnZRgHIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZRItCgZmYWlsZWQYCCABKAsyHS5hdGVsaWVyLmdlbmVyYXRpb24udjEuRmFpbGVkEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqfwoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISEwoPU1RBVEVfQ09NUExFVEVEEAMSEAoMU1RBVEVfRkFJTEVEEAQSEwoPU1RBVEVfQ0FOQ0VMTEVEEAUqgQEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRklOSVNIX1JFQVNPTl9TVE9QEAESGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAhIgChxGSU5JU0hfUkVBU09OX0NPTlRFTlRfRklMVEVSEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One event of a generation. Events arrive in the order of `sequence`; exactly one of `completed`, `failed`
@@ -174,7 +174,7 @@ export const GenerationEventSchema: GenMessage<GenerationEvent> = /*@__PURE__*/
  */
 export type Queued = Message<"atelier.generation.v1.Queued"> & {
   /**
-   * How many generations are served before this one; 0 when it is next.
+   * How many generations are served before this one, as far as is known; 0 when it is next. Told again when it changes.
    *
    * @generated from field: uint32 position = 1;
    */
@@ -189,7 +189,8 @@ export const QueuedSchema: GenMessage<Queued> = /*@__PURE__*/
   messageDesc(file_atelier_generation_v1_generation, 1);
 
 /**
- * A provider began to work.
+ * A provider began to work. Told again, after a warning (`FALLBACK`), when another takes its place since it gave nothing:
+ * the last one told is who makes it.
  *
  * @generated from message atelier.generation.v1.Started
  */
@@ -545,7 +546,8 @@ export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
  */
 export type Warning = Message<"atelier.generation.v1.Warning"> & {
   /**
-   * A constant in UPPER_SNAKE_CASE, to be matched by programs.
+   * A constant in UPPER_SNAKE_CASE, to be matched by programs: `MODEL_DEPRECATED`, `MODEL_REPLACED`, `FALLBACK`,
+   * `CHARACTERS_SKIPPED`; there may be others.
    *
    * @generated from field: string reason = 1;
    */
@@ -636,6 +638,90 @@ export type Cancelled = Message<"atelier.generation.v1.Cancelled"> & {
  */
 export const CancelledSchema: GenMessage<Cancelled> = /*@__PURE__*/
   messageDesc(file_atelier_generation_v1_generation, 13);
+
+/**
+ * A generation as a list shows it; WatchGeneration tells the rest.
+ *
+ * @generated from message atelier.generation.v1.Generation
+ */
+export type Generation = Message<"atelier.generation.v1.Generation"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Where it stands, as its record has it: up to a second behind its events.
+   *
+   * @generated from field: atelier.generation.v1.State state = 2;
+   */
+  state: State;
+
+  /**
+   * What it belongs to: the conversation of a reply, the image, the conversion; empty for a reply without a conversation.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * The provider.
+   *
+   * @generated from field: string provider = 4;
+   */
+  provider: string;
+
+  /**
+   * The model.
+   *
+   * @generated from field: string model = 5;
+   */
+  model: string;
+
+  /**
+   * The sequence that the record stands for; a watcher may resume after it.
+   *
+   * @generated from field: int64 sequence = 6;
+   */
+  sequence: bigint;
+
+  /**
+   * What it used; not set until that is known.
+   *
+   * @generated from field: atelier.generation.v1.Usage usage = 7;
+   */
+  usage?: Usage | undefined;
+
+  /**
+   * For one that failed: why, as in the event that said so.
+   *
+   * @generated from field: atelier.generation.v1.Failed failed = 8;
+   */
+  failed?: Failed | undefined;
+
+  /**
+   * When it was asked for.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 9;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * When it ended; not set while it runs.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 10;
+   */
+  endTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message atelier.generation.v1.Generation.
+ * Use `create(GenerationSchema)` to create a new message.
+ */
+export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
+  messageDesc(file_atelier_generation_v1_generation, 14);
 
 /**
  * Where a generation stands.

@@ -6,11 +6,15 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { GenerationEvent, State, Usage } from "../../generation/v1/generation_pb.ts";
+import type { Generation, GenerationEvent, State, Usage } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_generation_v1_generation } from "../../generation/v1/generation_pb.ts";
+import type { Terms } from "../../model/v1/model_pb.ts";
+import { file_atelier_model_v1_model } from "../../model/v1/model_pb.ts";
 import { file_atelier_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { ErasureReceipt, ExportPiece } from "../../privacy/v1/privacy_pb.ts";
 import { file_atelier_privacy_v1_privacy } from "../../privacy/v1/privacy_pb.ts";
+import type { Upstream } from "../../upstream/v1/upstream_pb.ts";
+import { file_atelier_upstream_v1_upstream } from "../../upstream/v1/upstream_pb.ts";
 import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message as Message$1 } from "@bufbuild/protobuf";
@@ -19,7 +23,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file atelier/llm_chat/v1/llm_chat_service.proto.
  */
 export const file_atelier_llm_chat_v1_llm_chat_service: GenFile = /*@__PURE__*/
-  fileDesc("CiphdGVsaWVyL2xsbV9jaGF0L3YxL2xsbV9jaGF0X3NlcnZpY2UucHJvdG8SE2F0ZWxpZXIubGxtX2NoYXQudjEiTgoFTW9kZWwSCgoCaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEgoKaXNfZGVmYXVsdBgEIAEoCCLIAQoMQ29udmVyc2F0aW9uEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEg0KBW1vZGVsGAMgASgJEhUKDXN5c3RlbV9wcm9tcHQYBCABKAkSFQoNbWVzc2FnZV9jb3VudBgFIAEoBRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqgCCgdNZXNzYWdlEgoKAmlkGAEgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCRInCgRyb2xlGAMgASgOMhkuYXRlbGllci5sbG1fY2hhdC52MS5Sb2xlEgwKBHRleHQYBCABKAkSKwoFc3RhdGUYBSABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUSFQoNZ2VuZXJhdGlvbl9pZBgGIAEoCRIQCghwcm92aWRlchgHIAEoCRINCgVtb2RlbBgIIAEoCRIrCgV1c2FnZRgJIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXAoIU2FtcGxpbmcSGAoLdGVtcGVyYXR1cmUYASABKAFIAIgBARIXCgptYXhfdG9rZW5zGAIgASgFSAGIAQFCDgoMX3RlbXBlcmF0dXJlQg0KC19tYXhfdG9rZW5zIhMKEUxpc3RNb2RlbHNSZXF1ZXN0IkAKEkxpc3RNb2RlbHNSZXNwb25zZRIqCgZtb2RlbHMYASADKAsyGi5hdGVsaWVyLmxsbV9jaGF0LnYxLk1vZGVsImQKGUNyZWF0ZUNvbnZlcnNhdGlvblJlcXVlc3QSDQoFdGl0bGUYASABKAkSDQoFbW9kZWwYAiABKAkSFQoNc3lzdGVtX3Byb21wdBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIlUKGkNyZWF0ZUNvbnZlcnNhdGlvblJlc3BvbnNlEjcKDGNvbnZlcnNhdGlvbhgBIAEoCzIhLmF0ZWxpZXIubGxtX2NoYXQudjEuQ29udmVyc2F0aW9uIjEKFkdldENvbnZlcnNhdGlvblJlcXVlc3QSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJIlIKF0dldENvbnZlcnNhdGlvblJlc3BvbnNlEjcKDGNvbnZlcnNhdGlvbhgBIAEoCzIhLmF0ZWxpZXIubGxtX2NoYXQudjEuQ29udmVyc2F0aW9uIkEKGExpc3RDb252ZXJzYXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJuChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjgKDWNvbnZlcnNhdGlvbnMYASADKAsyIS5hdGVsaWVyLmxsbV9jaGF0LnYxLkNvbnZlcnNhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkihQEKGVVwZGF0ZUNvbnZlcnNhdGlvblJlcXVlc3QSNwoMY29udmVyc2F0aW9uGAEgASgLMiEuYXRlbGllci5sbG1fY2hhdC52MS5Db252ZXJzYXRpb24SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIlUKGlVwZGF0ZUNvbnZlcnNhdGlvblJlc3BvbnNlEjcKDGNvbnZlcnNhdGlvbhgBIAEoCzIhLmF0ZWxpZXIubGxtX2NoYXQudjEuQ29udmVyc2F0aW9uIjQKGURlbGV0ZUNvbnZlcnNhdGlvblJlcXVlc3QSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJIhwKGkRlbGV0ZUNvbnZlcnNhdGlvblJlc3BvbnNlIlUKE0xpc3RNZXNzYWdlc1JlcXVlc3QSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIl8KFExpc3RNZXNzYWdlc1Jlc3BvbnNlEi4KCG1lc3NhZ2VzGAEgAygLMhwuYXRlbGllci5sbG1fY2hhdC52MS5NZXNzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKPAQoSU2VuZE1lc3NhZ2VSZXF1ZXN0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEg0KBW1vZGVsGAMgASgJEi8KCHNhbXBsaW5nGAQgASgLMh0uYXRlbGllci5sbG1fY2hhdC52MS5TYW1wbGluZxISCgpyZXF1ZXN0X2lkGAUgASgJIkwKE1NlbmRNZXNzYWdlUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IkUKDElucHV0TWVzc2FnZRInCgRyb2xlGAEgASgOMhkuYXRlbGllci5sbG1fY2hhdC52MS5Sb2xlEgwKBHRleHQYAiABKAkimgEKD0NvbXBsZXRlUmVxdWVzdBIzCghtZXNzYWdlcxgBIAMoCzIhLmF0ZWxpZXIubGxtX2NoYXQudjEuSW5wdXRNZXNzYWdlEg0KBW1vZGVsGAIgASgJEi8KCHNhbXBsaW5nGAMgASgLMh0uYXRlbGllci5sbG1fY2hhdC52MS5TYW1wbGluZxISCgpyZXF1ZXN0X2lkGAQgASgJIkkKEENvbXBsZXRlUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IkcKFldhdGNoR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoAyJQChdXYXRjaEdlbmVyYXRpb25SZXNwb25zZRI1CgVldmVudBgBIAEoCzImLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQiMAoXQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCSJHChhDYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2USKwoFc3RhdGUYASABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUiLAoZRXhwb3J0UGVyc29uYWxEYXRhUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIkwKGkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlEi4KBXBpZWNlGAEgASgLMh8uYXRlbGllci5wcml2YWN5LnYxLkV4cG9ydFBpZWNlIisKGEVyYXNlUGVyc29uYWxEYXRhUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIlAKGUVyYXNlUGVyc29uYWxEYXRhUmVzcG9uc2USMwoHcmVjZWlwdBgBIAEoCzIiLmF0ZWxpZXIucHJpdmFjeS52MS5FcmFzdXJlUmVjZWlwdCpQCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1NZU1RFTRABEg0KCVJPTEVfVVNFUhACEhIKDlJPTEVfQVNTSVNUQU5UEAMy3Q0KDkxsbUNoYXRTZXJ2aWNlEnIKCkxpc3RNb2RlbHMSJi5hdGVsaWVyLmxsbV9jaGF0LnYxLkxpc3RNb2RlbHNSZXF1ZXN0GicuYXRlbGllci5sbG1fY2hhdC52MS5MaXN0TW9kZWxzUmVzcG9uc2UiE4LnGA8IARABGAEgASiACDICCAoSjQEKEkNyZWF0ZUNvbnZlcnNhdGlvbhIuLmF0ZWxpZXIubGxtX2NoYXQudjEuQ3JlYXRlQ29udmVyc2F0aW9uUmVxdWVzdBovLmF0ZWxpZXIubGxtX2NoYXQudjEuQ3JlYXRlQ29udmVyc2F0aW9uUmVzcG9uc2UiFoLnGBIIAxACGAEgAyiAwAIyAggKOAISgwEKD0dldENvbnZlcnNhdGlvbhIrLmF0ZWxpZXIubGxtX2NoYXQudjEuR2V0Q29udmVyc2F0aW9uUmVxdWVzdBosLmF0ZWxpZXIubGxtX2NoYXQudjEuR2V0Q29udmVyc2F0aW9uUmVzcG9uc2UiFYLnGBEIAxABGAEgASiACDICCAo4ARKJAQoRTGlzdENvbnZlcnNhdGlvbnMSLS5hdGVsaWVyLmxsbV9jaGF0LnYxLkxpc3RDb252ZXJzYXRpb25zUmVxdWVzdBouLmF0ZWxpZXIubGxtX2NoYXQudjEuTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZSIVgucYEQgDEAEYASABKIAgMgIICjgBEowBChJVcGRhdGVDb252ZXJzYXRpb24SLi5hdGVsaWVyLmxsbV9jaGF0LnYxLlVwZGF0ZUNvbnZlcnNhdGlvblJlcXVlc3QaLy5hdGVsaWVyLmxsbV9jaGF0LnYxLlVwZGF0ZUNvbnZlcnNhdGlvblJlc3BvbnNlIhWC5xgRCAMQAhgBIAIogEAyAggKOAISjAEKEkRlbGV0ZUNvbnZlcnNhdGlvbhIuLmF0ZWxpZXIubGxtX2NoYXQudjEuRGVsZXRlQ29udmVyc2F0aW9uUmVxdWVzdBovLmF0ZWxpZXIubGxtX2NoYXQudjEuRGVsZXRlQ29udmVyc2F0aW9uUmVzcG9uc2UiFYLnGBEIAxACGAEgAiiACDICCAo4AhJ6CgxMaXN0TWVzc2FnZXMSKC5hdGVsaWVyLmxsbV9jaGF0LnYxLkxpc3RNZXNzYWdlc1JlcXVlc3QaKS5hdGVsaWVyLmxsbV9jaGF0LnYxLkxpc3RNZXNzYWdlc1Jlc3BvbnNlIhWC5xgRCAMQARgBIAEogCAyAggKOAESewoLU2VuZE1lc3NhZ2USJy5hdGVsaWVyLmxsbV9jaGF0LnYxLlNlbmRNZXNzYWdlUmVxdWVzdBooLmF0ZWxpZXIubGxtX2NoYXQudjEuU2VuZE1lc3NhZ2VSZXNwb25zZSIXgucYEwgDEAUYAiADKICACDIDCNgEOAIwARJyCghDb21wbGV0ZRIkLmF0ZWxpZXIubGxtX2NoYXQudjEuQ29tcGxldGVSZXF1ZXN0GiUuYXRlbGllci5sbG1fY2hhdC52MS5Db21wbGV0ZVJlc3BvbnNlIheC5xgTCAMQBRgCIAMogIBAMgMI2AQ4AjABEoYBCg9XYXRjaEdlbmVyYXRpb24SKy5hdGVsaWVyLmxsbV9jaGF0LnYxLldhdGNoR2VuZXJhdGlvblJlcXVlc3QaLC5hdGVsaWVyLmxsbV9jaGF0LnYxLldhdGNoR2VuZXJhdGlvblJlc3BvbnNlIhaC5xgSCAMQARgBIAEogAgyAwjYBDgBMAEShgEKEENhbmNlbEdlbmVyYXRpb24SLC5hdGVsaWVyLmxsbV9jaGF0LnYxLkNhbmNlbEdlbmVyYXRpb25SZXF1ZXN0Gi0uYXRlbGllci5sbG1fY2hhdC52MS5DYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2UiFYLnGBEIAxACGAEgAiiACDICCAo4AhKNAQoSRXhwb3J0UGVyc29uYWxEYXRhEi4uYXRlbGllci5sbG1fY2hhdC52MS5FeHBvcnRQZXJzb25hbERhdGFSZXF1ZXN0Gi8uYXRlbGllci5sbG1fY2hhdC52MS5FeHBvcnRQZXJzb25hbERhdGFSZXNwb25zZSIUgucYEAgGEAkYASABKIAIMgMI2AQwARKHAQoRRXJhc2VQZXJzb25hbERhdGESLS5hdGVsaWVyLmxsbV9jaGF0LnYxLkVyYXNlUGVyc29uYWxEYXRhUmVxdWVzdBouLmF0ZWxpZXIubGxtX2NoYXQudjEuRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZSITgucYDwgGEAkYASACKIAIMgIIPGIGcHJvdG8z", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("CiphdGVsaWVyL2xsbV9jaGF0L3YxL2xsbV9jaGF0X3NlcnZpY2UucHJvdG8SE2F0ZWxpZXIubGxtX2NoYXQudjEidgoFTW9kZWwSCgoCaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEgoKaXNfZGVmYXVsdBgEIAEoCBImCgV0ZXJtcxgFIAEoCzIXLmF0ZWxpZXIubW9kZWwudjEuVGVybXMiyAEKDENvbnZlcnNhdGlvbhIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRINCgVtb2RlbBgDIAEoCRIVCg1zeXN0ZW1fcHJvbXB0GAQgASgJEhUKDW1lc3NhZ2VfY291bnQYBSABKAUSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKoAgoHTWVzc2FnZRIKCgJpZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSJwoEcm9sZRgDIAEoDjIZLmF0ZWxpZXIubGxtX2NoYXQudjEuUm9sZRIMCgR0ZXh0GAQgASgJEisKBXN0YXRlGAUgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlEhUKDWdlbmVyYXRpb25faWQYBiABKAkSEAoIcHJvdmlkZXIYByABKAkSDQoFbW9kZWwYCCABKAkSKwoFdXNhZ2UYCSABKAsyHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuVXNhZ2USLwoLY3JlYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlwKCFNhbXBsaW5nEhgKC3RlbXBlcmF0dXJlGAEgASgBSACIAQESFwoKbWF4X3Rva2VucxgCIAEoBUgBiAEBQg4KDF90ZW1wZXJhdHVyZUINCgtfbWF4X3Rva2VucyITChFMaXN0TW9kZWxzUmVxdWVzdCJAChJMaXN0TW9kZWxzUmVzcG9uc2USKgoGbW9kZWxzGAEgAygLMhouYXRlbGllci5sbG1fY2hhdC52MS5Nb2RlbCJkChlDcmVhdGVDb252ZXJzYXRpb25SZXF1ZXN0Eg0KBXRpdGxlGAEgASgJEg0KBW1vZGVsGAIgASgJEhUKDXN5c3RlbV9wcm9tcHQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoCSJVChpDcmVhdGVDb252ZXJzYXRpb25SZXNwb25zZRI3Cgxjb252ZXJzYXRpb24YASABKAsyIS5hdGVsaWVyLmxsbV9jaGF0LnYxLkNvbnZlcnNhdGlvbiIxChZHZXRDb252ZXJzYXRpb25SZXF1ZXN0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCSJSChdHZXRDb252ZXJzYXRpb25SZXNwb25zZRI3Cgxjb252ZXJzYXRpb24YASABKAsyIS5hdGVsaWVyLmxsbV9jaGF0LnYxLkNvbnZlcnNhdGlvbiJBChhMaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkibgoZTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZRI4Cg1jb252ZXJzYXRpb25zGAEgAygLMiEuYXRlbGllci5sbG1fY2hhdC52MS5Db252ZXJzYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoUBChlVcGRhdGVDb252ZXJzYXRpb25SZXF1ZXN0EjcKDGNvbnZlcnNhdGlvbhgBIAEoCzIhLmF0ZWxpZXIubGxtX2NoYXQudjEuQ29udmVyc2F0aW9uEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJVChpVcGRhdGVDb252ZXJzYXRpb25SZXNwb25zZRI3Cgxjb252ZXJzYXRpb24YASABKAsyIS5hdGVsaWVyLmxsbV9jaGF0LnYxLkNvbnZlcnNhdGlvbiI0ChlEZWxldGVDb252ZXJzYXRpb25SZXF1ZXN0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCSIcChpEZWxldGVDb252ZXJzYXRpb25SZXNwb25zZSJVChNMaXN0TWVzc2FnZXNSZXF1ZXN0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJfChRMaXN0TWVzc2FnZXNSZXNwb25zZRIuCghtZXNzYWdlcxgBIAMoCzIcLmF0ZWxpZXIubGxtX2NoYXQudjEuTWVzc2FnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkijwEKElNlbmRNZXNzYWdlUmVxdWVzdBIXCg9jb252ZXJzYXRpb25faWQYASABKAkSDAoEdGV4dBgCIAEoCRINCgVtb2RlbBgDIAEoCRIvCghzYW1wbGluZxgEIAEoCzIdLmF0ZWxpZXIubGxtX2NoYXQudjEuU2FtcGxpbmcSEgoKcmVxdWVzdF9pZBgFIAEoCSJMChNTZW5kTWVzc2FnZVJlc3BvbnNlEjUKBWV2ZW50GAEgASgLMiYuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb25FdmVudCJFCgxJbnB1dE1lc3NhZ2USJwoEcm9sZRgBIAEoDjIZLmF0ZWxpZXIubGxtX2NoYXQudjEuUm9sZRIMCgR0ZXh0GAIgASgJIpoBCg9Db21wbGV0ZVJlcXVlc3QSMwoIbWVzc2FnZXMYASADKAsyIS5hdGVsaWVyLmxsbV9jaGF0LnYxLklucHV0TWVzc2FnZRINCgVtb2RlbBgCIAEoCRIvCghzYW1wbGluZxgDIAEoCzIdLmF0ZWxpZXIubGxtX2NoYXQudjEuU2FtcGxpbmcSEgoKcmVxdWVzdF9pZBgEIAEoCSJJChBDb21wbGV0ZVJlc3BvbnNlEjUKBWV2ZW50GAEgASgLMiYuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb25FdmVudCJHChZXYXRjaEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiUAoXV2F0Y2hHZW5lcmF0aW9uUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IjAKF0NhbmNlbEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkiRwoYQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlEisKBXN0YXRlGAEgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlIlIKFkxpc3RHZW5lcmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEQoJb3Blbl9vbmx5GAMgASgIImoKF0xpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlEjYKC2dlbmVyYXRpb25zGAEgAygLMiEuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhYKFExpc3RVcHN0cmVhbXNSZXF1ZXN0IkkKFUxpc3RVcHN0cmVhbXNSZXNwb25zZRIwCgl1cHN0cmVhbXMYASADKAsyHS5hdGVsaWVyLnVwc3RyZWFtLnYxLlVwc3RyZWFtIiwKGUV4cG9ydFBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJMChpFeHBvcnRQZXJzb25hbERhdGFSZXNwb25zZRIuCgVwaWVjZRgBIAEoCzIfLmF0ZWxpZXIucHJpdmFjeS52MS5FeHBvcnRQaWVjZSIrChhFcmFzZVBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJQChlFcmFzZVBlcnNvbmFsRGF0YVJlc3BvbnNlEjMKB3JlY2VpcHQYASABKAsyIi5hdGVsaWVyLnByaXZhY3kudjEuRXJhc3VyZVJlY2VpcHQqUAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADMuAPCg5MbG1DaGF0U2VydmljZRJyCgpMaXN0TW9kZWxzEiYuYXRlbGllci5sbG1fY2hhdC52MS5MaXN0TW9kZWxzUmVxdWVzdBonLmF0ZWxpZXIubGxtX2NoYXQudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIhOC5xgPCAEQARgBIAEogAgyAggKEo0BChJDcmVhdGVDb252ZXJzYXRpb24SLi5hdGVsaWVyLmxsbV9jaGF0LnYxLkNyZWF0ZUNvbnZlcnNhdGlvblJlcXVlc3QaLy5hdGVsaWVyLmxsbV9jaGF0LnYxLkNyZWF0ZUNvbnZlcnNhdGlvblJlc3BvbnNlIhaC5xgSCAMQAhgBIAMogMACMgIICjgCEoMBCg9HZXRDb252ZXJzYXRpb24SKy5hdGVsaWVyLmxsbV9jaGF0LnYxLkdldENvbnZlcnNhdGlvblJlcXVlc3QaLC5hdGVsaWVyLmxsbV9jaGF0LnYxLkdldENvbnZlcnNhdGlvblJlc3BvbnNlIhWC5xgRCAMQARgBIAEogAgyAggKOAESiQEKEUxpc3RDb252ZXJzYXRpb25zEi0uYXRlbGllci5sbG1fY2hhdC52MS5MaXN0Q29udmVyc2F0aW9uc1JlcXVlc3QaLi5hdGVsaWVyLmxsbV9jaGF0LnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiFYLnGBEIAxABGAEgASiAIDICCAo4ARKMAQoSVXBkYXRlQ29udmVyc2F0aW9uEi4uYXRlbGllci5sbG1fY2hhdC52MS5VcGRhdGVDb252ZXJzYXRpb25SZXF1ZXN0Gi8uYXRlbGllci5sbG1fY2hhdC52MS5VcGRhdGVDb252ZXJzYXRpb25SZXNwb25zZSIVgucYEQgDEAIYASACKIBAMgIICjgCEowBChJEZWxldGVDb252ZXJzYXRpb24SLi5hdGVsaWVyLmxsbV9jaGF0LnYxLkRlbGV0ZUNvbnZlcnNhdGlvblJlcXVlc3QaLy5hdGVsaWVyLmxsbV9jaGF0LnYxLkRlbGV0ZUNvbnZlcnNhdGlvblJlc3BvbnNlIhWC5xgRCAMQAhgBIAIogAgyAggKOAISegoMTGlzdE1lc3NhZ2VzEiguYXRlbGllci5sbG1fY2hhdC52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GikuYXRlbGllci5sbG1fY2hhdC52MS5MaXN0TWVzc2FnZXNSZXNwb25zZSIVgucYEQgDEAEYASABKIAgMgIICjgBEnsKC1NlbmRNZXNzYWdlEicuYXRlbGllci5sbG1fY2hhdC52MS5TZW5kTWVzc2FnZVJlcXVlc3QaKC5hdGVsaWVyLmxsbV9jaGF0LnYxLlNlbmRNZXNzYWdlUmVzcG9uc2UiF4LnGBMIAxAFGAIgAyiAgAgyAwjYBDgCMAEScgoIQ29tcGxldGUSJC5hdGVsaWVyLmxsbV9jaGF0LnYxLkNvbXBsZXRlUmVxdWVzdBolLmF0ZWxpZXIubGxtX2NoYXQudjEuQ29tcGxldGVSZXNwb25zZSIXgucYEwgDEAUYAiADKICAQDIDCNgEOAIwARKGAQoPV2F0Y2hHZW5lcmF0aW9uEisuYXRlbGllci5sbG1fY2hhdC52MS5XYXRjaEdlbmVyYXRpb25SZXF1ZXN0GiwuYXRlbGllci5sbG1fY2hhdC52MS5XYXRjaEdlbmVyYXRpb25SZXNwb25zZSIWgucYEggDEAEYASABKIAIMgMI2AQ4ATABEoYBChBDYW5jZWxHZW5lcmF0aW9uEiwuYXRlbGllci5sbG1fY2hhdC52MS5DYW5jZWxHZW5lcmF0aW9uUmVxdWVzdBotLmF0ZWxpZXIubGxtX2NoYXQudjEuQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlIhWC5xgRCAMQAhgBIAIogAgyAggKOAISgwEKD0xpc3RHZW5lcmF0aW9ucxIrLmF0ZWxpZXIubGxtX2NoYXQudjEuTGlzdEdlbmVyYXRpb25zUmVxdWVzdBosLmF0ZWxpZXIubGxtX2NoYXQudjEuTGlzdEdlbmVyYXRpb25zUmVzcG9uc2UiFYLnGBEIAxABGAEgASiAIDICCAo4ARJ7Cg1MaXN0VXBzdHJlYW1zEikuYXRlbGllci5sbG1fY2hhdC52MS5MaXN0VXBzdHJlYW1zUmVxdWVzdBoqLmF0ZWxpZXIubGxtX2NoYXQudjEuTGlzdFVwc3RyZWFtc1Jlc3BvbnNlIhOC5xgPCAUQCBgBIAEogAgyAggKEo0BChJFeHBvcnRQZXJzb25hbERhdGESLi5hdGVsaWVyLmxsbV9jaGF0LnYxLkV4cG9ydFBlcnNvbmFsRGF0YVJlcXVlc3QaLy5hdGVsaWVyLmxsbV9jaGF0LnYxLkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlIhSC5xgQCAYQCRgBIAEogAgyAwjYBDABEocBChFFcmFzZVBlcnNvbmFsRGF0YRItLmF0ZWxpZXIubGxtX2NoYXQudjEuRXJhc2VQZXJzb25hbERhdGFSZXF1ZXN0Gi4uYXRlbGllci5sbG1fY2hhdC52MS5FcmFzZVBlcnNvbmFsRGF0YVJlc3BvbnNlIhOC5xgPCAYQCRgBIAIogAgyAgg8YgZwcm90bzM", [file_atelier_generation_v1_generation, file_atelier_model_v1_model, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_atelier_upstream_v1_upstream, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * A model that can be asked.
@@ -54,6 +58,13 @@ export type Model = Message$1<"atelier.llm_chat.v1.Model"> & {
    * @generated from field: bool is_default = 4;
    */
   isDefault: boolean;
+
+  /**
+   * How it is offered: prices, limits, lifecycle.
+   *
+   * @generated from field: atelier.model.v1.Terms terms = 5;
+   */
+  terms?: Terms | undefined;
 };
 
 /**
@@ -224,7 +235,7 @@ export type Sampling = Message$1<"atelier.llm_chat.v1.Sampling"> & {
   temperature?: number | undefined;
 
   /**
-   * The longest reply in tokens: 1 to 32768.
+   * The longest reply in tokens: 1 to 32768, and no more than the model's `output_tokens`.
    *
    * @generated from field: optional int32 max_tokens = 2;
    */
@@ -837,6 +848,105 @@ export const CancelGenerationResponseSchema: GenMessage<CancelGenerationResponse
   messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 26);
 
 /**
+ * The request of ListGenerations.
+ *
+ * @generated from message atelier.llm_chat.v1.ListGenerationsRequest
+ */
+export type ListGenerationsRequest = Message$1<"atelier.llm_chat.v1.ListGenerationsRequest"> & {
+  /**
+   * How many to return: 0 means 50, at most 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Only those that have not ended.
+   *
+   * @generated from field: bool open_only = 3;
+   */
+  openOnly: boolean;
+};
+
+/**
+ * Describes the message atelier.llm_chat.v1.ListGenerationsRequest.
+ * Use `create(ListGenerationsRequestSchema)` to create a new message.
+ */
+export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 27);
+
+/**
+ * The answer of ListGenerations.
+ *
+ * @generated from message atelier.llm_chat.v1.ListGenerationsResponse
+ */
+export type ListGenerationsResponse = Message$1<"atelier.llm_chat.v1.ListGenerationsResponse"> & {
+  /**
+   * The generations.
+   *
+   * @generated from field: repeated atelier.generation.v1.Generation generations = 1;
+   */
+  generations: Generation[];
+
+  /**
+   * Ask with this for the next page; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message atelier.llm_chat.v1.ListGenerationsResponse.
+ * Use `create(ListGenerationsResponseSchema)` to create a new message.
+ */
+export const ListGenerationsResponseSchema: GenMessage<ListGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 28);
+
+/**
+ * The request of ListUpstreams.
+ *
+ * @generated from message atelier.llm_chat.v1.ListUpstreamsRequest
+ */
+export type ListUpstreamsRequest = Message$1<"atelier.llm_chat.v1.ListUpstreamsRequest"> & {
+};
+
+/**
+ * Describes the message atelier.llm_chat.v1.ListUpstreamsRequest.
+ * Use `create(ListUpstreamsRequestSchema)` to create a new message.
+ */
+export const ListUpstreamsRequestSchema: GenMessage<ListUpstreamsRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 29);
+
+/**
+ * The answer of ListUpstreams.
+ *
+ * @generated from message atelier.llm_chat.v1.ListUpstreamsResponse
+ */
+export type ListUpstreamsResponse = Message$1<"atelier.llm_chat.v1.ListUpstreamsResponse"> & {
+  /**
+   * The endpoints, by provider in the order of the registry; none when only built-in providers work here.
+   *
+   * @generated from field: repeated atelier.upstream.v1.Upstream upstreams = 1;
+   */
+  upstreams: Upstream[];
+};
+
+/**
+ * Describes the message atelier.llm_chat.v1.ListUpstreamsResponse.
+ * Use `create(ListUpstreamsResponseSchema)` to create a new message.
+ */
+export const ListUpstreamsResponseSchema: GenMessage<ListUpstreamsResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 30);
+
+/**
  * The request of ExportPersonalData.
  *
  * @generated from message atelier.llm_chat.v1.ExportPersonalDataRequest
@@ -855,7 +965,7 @@ export type ExportPersonalDataRequest = Message$1<"atelier.llm_chat.v1.ExportPer
  * Use `create(ExportPersonalDataRequestSchema)` to create a new message.
  */
 export const ExportPersonalDataRequestSchema: GenMessage<ExportPersonalDataRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 27);
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 31);
 
 /**
  * The answer of ExportPersonalData.
@@ -876,7 +986,7 @@ export type ExportPersonalDataResponse = Message$1<"atelier.llm_chat.v1.ExportPe
  * Use `create(ExportPersonalDataResponseSchema)` to create a new message.
  */
 export const ExportPersonalDataResponseSchema: GenMessage<ExportPersonalDataResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 28);
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 32);
 
 /**
  * The request of ErasePersonalData.
@@ -897,7 +1007,7 @@ export type ErasePersonalDataRequest = Message$1<"atelier.llm_chat.v1.ErasePerso
  * Use `create(ErasePersonalDataRequestSchema)` to create a new message.
  */
 export const ErasePersonalDataRequestSchema: GenMessage<ErasePersonalDataRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 29);
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 33);
 
 /**
  * The answer of ErasePersonalData.
@@ -918,7 +1028,7 @@ export type ErasePersonalDataResponse = Message$1<"atelier.llm_chat.v1.ErasePers
  * Use `create(ErasePersonalDataResponseSchema)` to create a new message.
  */
 export const ErasePersonalDataResponseSchema: GenMessage<ErasePersonalDataResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 30);
+  messageDesc(file_atelier_llm_chat_v1_llm_chat_service, 34);
 
 /**
  * Who said a message.
@@ -984,7 +1094,8 @@ export const LlmChatService: GenService<{
    * Makes an empty conversation.
    *
    * The same `request_id` with the same body returns the conversation made before; with another body it is
-   * FAILED_PRECONDITION (`REQUEST_ID_REUSED`). INVALID_ARGUMENT for an unknown model.
+   * FAILED_PRECONDITION (`REQUEST_ID_REUSED`). INVALID_ARGUMENT for an unknown model. A model that was shut down is
+   * replaced in what is made, or FAILED_PRECONDITION (`MODEL_SHUT_DOWN`).
    *
    * @generated from rpc atelier.llm_chat.v1.LlmChatService.CreateConversation
    */
@@ -1050,7 +1161,8 @@ export const LlmChatService: GenService<{
    *
    * The same `request_id` with the same body joins the running generation or replays the finished one; with
    * another body it is FAILED_PRECONDITION (`REQUEST_ID_REUSED`). FAILED_PRECONDITION (`REPLY_IN_PROGRESS`) while
-   * another reply in this conversation is being made. A client that goes away stops nothing: see WatchGeneration.
+   * another reply in this conversation is being made, or (`MODEL_SHUT_DOWN`) where the model was shut down and is not
+   * replaced. A client that goes away stops nothing: see WatchGeneration.
    *
    * @generated from rpc atelier.llm_chat.v1.LlmChatService.SendMessage
    */
@@ -1063,6 +1175,7 @@ export const LlmChatService: GenService<{
    * Streams a reply to the messages sent along, and stores no conversation.
    *
    * Under a `request_id` it is a generation like any other: joined, replayed, watched and cancelled.
+   * FAILED_PRECONDITION (`MODEL_SHUT_DOWN`) where the model was shut down and is not replaced.
    *
    * @generated from rpc atelier.llm_chat.v1.LlmChatService.Complete
    */
@@ -1095,6 +1208,26 @@ export const LlmChatService: GenService<{
     methodKind: "unary";
     input: typeof CancelGenerationRequestSchema;
     output: typeof CancelGenerationResponseSchema;
+  },
+  /**
+   * Lists the caller's generations, the newest first: those that run, and those that ended.
+   *
+   * @generated from rpc atelier.llm_chat.v1.LlmChatService.ListGenerations
+   */
+  listGenerations: {
+    methodKind: "unary";
+    input: typeof ListGenerationsRequestSchema;
+    output: typeof ListGenerationsResponseSchema;
+  },
+  /**
+   * Lists the endpoints of this service's providers as the process that answers sees them: breakers, keys, latency.
+   *
+   * @generated from rpc atelier.llm_chat.v1.LlmChatService.ListUpstreams
+   */
+  listUpstreams: {
+    methodKind: "unary";
+    input: typeof ListUpstreamsRequestSchema;
+    output: typeof ListUpstreamsResponseSchema;
   },
   /**
    * Streams everything that is kept of an account: its conversations with their messages. The receipt comes last.

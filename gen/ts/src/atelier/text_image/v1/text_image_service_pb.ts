@@ -6,11 +6,15 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { GenerationEvent, State } from "../../generation/v1/generation_pb.ts";
+import type { Generation, GenerationEvent, State } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_generation_v1_generation } from "../../generation/v1/generation_pb.ts";
+import type { Terms } from "../../model/v1/model_pb.ts";
+import { file_atelier_model_v1_model } from "../../model/v1/model_pb.ts";
 import { file_atelier_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { ErasureReceipt, ExportPiece } from "../../privacy/v1/privacy_pb.ts";
 import { file_atelier_privacy_v1_privacy } from "../../privacy/v1/privacy_pb.ts";
+import type { Upstream } from "../../upstream/v1/upstream_pb.ts";
+import { file_atelier_upstream_v1_upstream } from "../../upstream/v1/upstream_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -19,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/text_image/v1/text_image_service.proto.
  */
 export const file_atelier_text_image_v1_text_image_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci5hdGVsaWVyL3RleHRfaW1hZ2UvdjEvdGV4dF9pbWFnZV9zZXJ2aWNlLnByb3RvEhVhdGVsaWVyLnRleHRfaW1hZ2UudjEiSwoFU3R5bGUSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEgoKaXNfZGVmYXVsdBgEIAEoCCI5CgVNb2RlbBIKCgJpZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRISCgppc19kZWZhdWx0GAMgASgIIiUKBFNpemUSDQoFd2lkdGgYASABKAUSDgoGaGVpZ2h0GAIgASgFIuUDCgVJbWFnZRIKCgJpZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBnByb21wdBgDIAEoCRIpCgRzaXplGAQgASgLMhsuYXRlbGllci50ZXh0X2ltYWdlLnYxLlNpemUSDQoFc3R5bGUYBSABKAkSDAoEc2VlZBgGIAEoAxIrCgVzdGF0ZRgHIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgIIAEoCRINCgVtb2RlbBgJIAEoCRIUCgxjb250ZW50X3R5cGUYCiABKAkSEgoKc2l6ZV9ieXRlcxgLIAEoAxIOCgZzaGEyNTYYDCABKAkSFAoMZG93bmxvYWRfdXJsGA0gASgJEjMKD3VybF9leHBpcmVfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPcHJvY2Vzc2luZ190aW1lGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRTGlzdFN0eWxlc1JlcXVlc3QicAoSTGlzdFN0eWxlc1Jlc3BvbnNlEiwKBnN0eWxlcxgBIAMoCzIcLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5TdHlsZRIsCgZtb2RlbHMYAiADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTW9kZWwinwEKFEdlbmVyYXRlSW1hZ2VSZXF1ZXN0Eg4KBnByb21wdBgBIAEoCRIpCgRzaXplGAIgASgLMhsuYXRlbGllci50ZXh0X2ltYWdlLnYxLlNpemUSDQoFc3R5bGUYAyABKAkSEQoEc2VlZBgEIAEoA0gAiAEBEg0KBW1vZGVsGAUgASgJEhIKCnJlcXVlc3RfaWQYBiABKAlCBwoFX3NlZWQiTgoVR2VuZXJhdGVJbWFnZVJlc3BvbnNlEjUKBWV2ZW50GAEgASgLMiYuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb25FdmVudCJHChZXYXRjaEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiUAoXV2F0Y2hHZW5lcmF0aW9uUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IjAKF0NhbmNlbEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkiRwoYQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlEisKBXN0YXRlGAEgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlIiMKD0dldEltYWdlUmVxdWVzdBIQCghpbWFnZV9pZBgBIAEoCSI/ChBHZXRJbWFnZVJlc3BvbnNlEisKBWltYWdlGAEgASgLMhwuYXRlbGllci50ZXh0X2ltYWdlLnYxLkltYWdlIjoKEUxpc3RJbWFnZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlsKEkxpc3RJbWFnZXNSZXNwb25zZRIsCgZpbWFnZXMYASADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKEkRlbGV0ZUltYWdlUmVxdWVzdBIQCghpbWFnZV9pZBgBIAEoCSIVChNEZWxldGVJbWFnZVJlc3BvbnNlIk4KFExpc3RBbGxJbWFnZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg8KB3VzZXJfaWQYAyABKAkiXgoVTGlzdEFsbEltYWdlc1Jlc3BvbnNlEiwKBmltYWdlcxgBIAMoCzIcLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoZRXhwb3J0UGVyc29uYWxEYXRhUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIkwKGkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlEi4KBXBpZWNlGAEgASgLMh8uYXRlbGllci5wcml2YWN5LnYxLkV4cG9ydFBpZWNlIisKGEVyYXNlUGVyc29uYWxEYXRhUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIlAKGUVyYXNlUGVyc29uYWxEYXRhUmVzcG9uc2USMwoHcmVjZWlwdBgBIAEoCzIiLmF0ZWxpZXIucHJpdmFjeS52MS5FcmFzdXJlUmVjZWlwdDK6CgoQVGV4dEltYWdlU2VydmljZRJ2CgpMaXN0U3R5bGVzEiguYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RTdHlsZXNSZXF1ZXN0GikuYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RTdHlsZXNSZXNwb25zZSITgucYDwgBEAEYASABKIAIMgIIChKFAQoNR2VuZXJhdGVJbWFnZRIrLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5HZW5lcmF0ZUltYWdlUmVxdWVzdBosLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5HZW5lcmF0ZUltYWdlUmVzcG9uc2UiF4LnGBMIAhAGGAMgAyiAgAEyAwjYBDgDMAESigEKD1dhdGNoR2VuZXJhdGlvbhItLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5XYXRjaEdlbmVyYXRpb25SZXF1ZXN0Gi4uYXRlbGllci50ZXh0X2ltYWdlLnYxLldhdGNoR2VuZXJhdGlvblJlc3BvbnNlIhaC5xgSCAIQARgBIAEogAgyAwjYBDgBMAESigEKEENhbmNlbEdlbmVyYXRpb24SLi5hdGVsaWVyLnRleHRfaW1hZ2UudjEuQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QaLy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlIhWC5xgRCAIQAhgBIAIogAgyAggKOAMScgoIR2V0SW1hZ2USJi5hdGVsaWVyLnRleHRfaW1hZ2UudjEuR2V0SW1hZ2VSZXF1ZXN0GicuYXRlbGllci50ZXh0X2ltYWdlLnYxLkdldEltYWdlUmVzcG9uc2UiFYLnGBEIAhABGAEgASiACDICCAo4ARJ4CgpMaXN0SW1hZ2VzEiguYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RJbWFnZXNSZXF1ZXN0GikuYXRlbGllci50ZXh0X2ltYWdlLnYxLkxpc3RJbWFnZXNSZXNwb25zZSIVgucYEQgCEAEYASABKIAgMgIICjgBEnsKC0RlbGV0ZUltYWdlEikuYXRlbGllci50ZXh0X2ltYWdlLnYxLkRlbGV0ZUltYWdlUmVxdWVzdBoqLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5EZWxldGVJbWFnZVJlc3BvbnNlIhWC5xgRCAIQAhgBIAIogAgyAggKOAMSfwoNTGlzdEFsbEltYWdlcxIrLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0QWxsSW1hZ2VzUmVxdWVzdBosLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0QWxsSW1hZ2VzUmVzcG9uc2UiE4LnGA8IBRAIGAEgASiAIDICCAoSkQEKEkV4cG9ydFBlcnNvbmFsRGF0YRIwLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5FeHBvcnRQZXJzb25hbERhdGFSZXF1ZXN0GjEuYXRlbGllci50ZXh0X2ltYWdlLnYxLkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlIhSC5xgQCAYQCRgBIAEogAgyAwjYBDABEosBChFFcmFzZVBlcnNvbmFsRGF0YRIvLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5FcmFzZVBlcnNvbmFsRGF0YVJlcXVlc3QaMC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZSITgucYDwgGEAkYASACKIAIMgIIPGIGcHJvdG8z", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ci5hdGVsaWVyL3RleHRfaW1hZ2UvdjEvdGV4dF9pbWFnZV9zZXJ2aWNlLnByb3RvEhVhdGVsaWVyLnRleHRfaW1hZ2UudjEiSwoFU3R5bGUSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEgoKaXNfZGVmYXVsdBgEIAEoCCJhCgVNb2RlbBIKCgJpZBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRISCgppc19kZWZhdWx0GAMgASgIEiYKBXRlcm1zGAQgASgLMhcuYXRlbGllci5tb2RlbC52MS5UZXJtcyIlCgRTaXplEg0KBXdpZHRoGAEgASgFEg4KBmhlaWdodBgCIAEoBSLlAwoFSW1hZ2USCgoCaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIOCgZwcm9tcHQYAyABKAkSKQoEc2l6ZRgEIAEoCzIbLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5TaXplEg0KBXN0eWxlGAUgASgJEgwKBHNlZWQYBiABKAMSKwoFc3RhdGUYByABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUSEAoIcHJvdmlkZXIYCCABKAkSDQoFbW9kZWwYCSABKAkSFAoMY29udGVudF90eXBlGAogASgJEhIKCnNpemVfYnl0ZXMYCyABKAMSDgoGc2hhMjU2GAwgASgJEhQKDGRvd25sb2FkX3VybBgNIAEoCRIzCg91cmxfZXhwaXJlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKD3Byb2Nlc3NpbmdfdGltZRgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgtjcmVhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhMKEUxpc3RTdHlsZXNSZXF1ZXN0InAKEkxpc3RTdHlsZXNSZXNwb25zZRIsCgZzdHlsZXMYASADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuU3R5bGUSLAoGbW9kZWxzGAIgAygLMhwuYXRlbGllci50ZXh0X2ltYWdlLnYxLk1vZGVsIp8BChRHZW5lcmF0ZUltYWdlUmVxdWVzdBIOCgZwcm9tcHQYASABKAkSKQoEc2l6ZRgCIAEoCzIbLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5TaXplEg0KBXN0eWxlGAMgASgJEhEKBHNlZWQYBCABKANIAIgBARINCgVtb2RlbBgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJQgcKBV9zZWVkIk4KFUdlbmVyYXRlSW1hZ2VSZXNwb25zZRI1CgVldmVudBgBIAEoCzImLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQiRwoWV2F0Y2hHZW5lcmF0aW9uUmVxdWVzdBIVCg1nZW5lcmF0aW9uX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgDIlAKF1dhdGNoR2VuZXJhdGlvblJlc3BvbnNlEjUKBWV2ZW50GAEgASgLMiYuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb25FdmVudCIwChdDYW5jZWxHZW5lcmF0aW9uUmVxdWVzdBIVCg1nZW5lcmF0aW9uX2lkGAEgASgJIkcKGENhbmNlbEdlbmVyYXRpb25SZXNwb25zZRIrCgVzdGF0ZRgBIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZSIjCg9HZXRJbWFnZVJlcXVlc3QSEAoIaW1hZ2VfaWQYASABKAkiPwoQR2V0SW1hZ2VSZXNwb25zZRIrCgVpbWFnZRgBIAEoCzIcLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5JbWFnZSI6ChFMaXN0SW1hZ2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJbChJMaXN0SW1hZ2VzUmVzcG9uc2USLAoGaW1hZ2VzGAEgAygLMhwuYXRlbGllci50ZXh0X2ltYWdlLnYxLkltYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSImChJEZWxldGVJbWFnZVJlcXVlc3QSEAoIaW1hZ2VfaWQYASABKAkiFQoTRGVsZXRlSW1hZ2VSZXNwb25zZSJOChRMaXN0QWxsSW1hZ2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIPCgd1c2VyX2lkGAMgASgJIl4KFUxpc3RBbGxJbWFnZXNSZXNwb25zZRIsCgZpbWFnZXMYASADKAsyHC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlIKFkxpc3RHZW5lcmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEQoJb3Blbl9vbmx5GAMgASgIImoKF0xpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlEjYKC2dlbmVyYXRpb25zGAEgAygLMiEuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhYKFExpc3RVcHN0cmVhbXNSZXF1ZXN0IkkKFUxpc3RVcHN0cmVhbXNSZXNwb25zZRIwCgl1cHN0cmVhbXMYASADKAsyHS5hdGVsaWVyLnVwc3RyZWFtLnYxLlVwc3RyZWFtIiwKGUV4cG9ydFBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJMChpFeHBvcnRQZXJzb25hbERhdGFSZXNwb25zZRIuCgVwaWVjZRgBIAEoCzIfLmF0ZWxpZXIucHJpdmFjeS52MS5FeHBvcnRQaWVjZSIrChhFcmFzZVBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJQChlFcmFzZVBlcnNvbmFsRGF0YVJlc3BvbnNlEjMKB3JlY2VpcHQYASABKAsyIi5hdGVsaWVyLnByaXZhY3kudjEuRXJhc3VyZVJlY2VpcHQyxQwKEFRleHRJbWFnZVNlcnZpY2USdgoKTGlzdFN0eWxlcxIoLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0U3R5bGVzUmVxdWVzdBopLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0U3R5bGVzUmVzcG9uc2UiE4LnGA8IARABGAEgASiACDICCAoShQEKDUdlbmVyYXRlSW1hZ2USKy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuR2VuZXJhdGVJbWFnZVJlcXVlc3QaLC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuR2VuZXJhdGVJbWFnZVJlc3BvbnNlIheC5xgTCAIQBhgDIAMogIABMgMI2AQ4AzABEooBCg9XYXRjaEdlbmVyYXRpb24SLS5hdGVsaWVyLnRleHRfaW1hZ2UudjEuV2F0Y2hHZW5lcmF0aW9uUmVxdWVzdBouLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5XYXRjaEdlbmVyYXRpb25SZXNwb25zZSIWgucYEggCEAEYASABKIAIMgMI2AQ4ATABEooBChBDYW5jZWxHZW5lcmF0aW9uEi4uYXRlbGllci50ZXh0X2ltYWdlLnYxLkNhbmNlbEdlbmVyYXRpb25SZXF1ZXN0Gi8uYXRlbGllci50ZXh0X2ltYWdlLnYxLkNhbmNlbEdlbmVyYXRpb25SZXNwb25zZSIVgucYEQgCEAIYASACKIAIMgIICjgDEocBCg9MaXN0R2VuZXJhdGlvbnMSLS5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTGlzdEdlbmVyYXRpb25zUmVxdWVzdBouLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0R2VuZXJhdGlvbnNSZXNwb25zZSIVgucYEQgCEAEYASABKIAgMgIICjgBEnIKCEdldEltYWdlEiYuYXRlbGllci50ZXh0X2ltYWdlLnYxLkdldEltYWdlUmVxdWVzdBonLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5HZXRJbWFnZVJlc3BvbnNlIhWC5xgRCAIQARgBIAEogAgyAggKOAESeAoKTGlzdEltYWdlcxIoLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0SW1hZ2VzUmVxdWVzdBopLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5MaXN0SW1hZ2VzUmVzcG9uc2UiFYLnGBEIAhABGAEgASiAIDICCAo4ARJ7CgtEZWxldGVJbWFnZRIpLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5EZWxldGVJbWFnZVJlcXVlc3QaKi5hdGVsaWVyLnRleHRfaW1hZ2UudjEuRGVsZXRlSW1hZ2VSZXNwb25zZSIVgucYEQgCEAIYASACKIAIMgIICjgDEn8KDUxpc3RBbGxJbWFnZXMSKy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTGlzdEFsbEltYWdlc1JlcXVlc3QaLC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTGlzdEFsbEltYWdlc1Jlc3BvbnNlIhOC5xgPCAUQCBgBIAEogCAyAggKEn8KDUxpc3RVcHN0cmVhbXMSKy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTGlzdFVwc3RyZWFtc1JlcXVlc3QaLC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuTGlzdFVwc3RyZWFtc1Jlc3BvbnNlIhOC5xgPCAUQCBgBIAEogAgyAggKEpEBChJFeHBvcnRQZXJzb25hbERhdGESMC5hdGVsaWVyLnRleHRfaW1hZ2UudjEuRXhwb3J0UGVyc29uYWxEYXRhUmVxdWVzdBoxLmF0ZWxpZXIudGV4dF9pbWFnZS52MS5FeHBvcnRQZXJzb25hbERhdGFSZXNwb25zZSIUgucYEAgGEAkYASABKIAIMgMI2AQwARKLAQoRRXJhc2VQZXJzb25hbERhdGESLy5hdGVsaWVyLnRleHRfaW1hZ2UudjEuRXJhc2VQZXJzb25hbERhdGFSZXF1ZXN0GjAuYXRlbGllci50ZXh0X2ltYWdlLnYxLkVyYXNlUGVyc29uYWxEYXRhUmVzcG9uc2UiE4LnGA8IBhAJGAEgAiiACDICCDxiBnByb3RvMw", [file_atelier_generation_v1_generation, file_atelier_model_v1_model, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_atelier_upstream_v1_upstream, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A style a picture can be asked in.
@@ -89,6 +93,13 @@ export type Model = Message<"atelier.text_image.v1.Model"> & {
    * @generated from field: bool is_default = 3;
    */
   isDefault: boolean;
+
+  /**
+   * How it is offered: prices, limits, lifecycle.
+   *
+   * @generated from field: atelier.model.v1.Terms terms = 4;
+   */
+  terms?: Terms | undefined;
 };
 
 /**
@@ -105,14 +116,14 @@ export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
  */
 export type Size = Message<"atelier.text_image.v1.Size"> & {
   /**
-   * 64 to 2048.
+   * 64 to 2048, and no more than the model's `width`.
    *
    * @generated from field: int32 width = 1;
    */
   width: number;
 
   /**
-   * 64 to 2048.
+   * 64 to 2048, and no more than the model's `height`.
    *
    * @generated from field: int32 height = 2;
    */
@@ -670,6 +681,105 @@ export const ListAllImagesResponseSchema: GenMessage<ListAllImagesResponse> = /*
   messageDesc(file_atelier_text_image_v1_text_image_service, 19);
 
 /**
+ * The request of ListGenerations.
+ *
+ * @generated from message atelier.text_image.v1.ListGenerationsRequest
+ */
+export type ListGenerationsRequest = Message<"atelier.text_image.v1.ListGenerationsRequest"> & {
+  /**
+   * How many to return: 0 means 50, at most 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Only those that have not ended.
+   *
+   * @generated from field: bool open_only = 3;
+   */
+  openOnly: boolean;
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ListGenerationsRequest.
+ * Use `create(ListGenerationsRequestSchema)` to create a new message.
+ */
+export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 20);
+
+/**
+ * The answer of ListGenerations.
+ *
+ * @generated from message atelier.text_image.v1.ListGenerationsResponse
+ */
+export type ListGenerationsResponse = Message<"atelier.text_image.v1.ListGenerationsResponse"> & {
+  /**
+   * The generations.
+   *
+   * @generated from field: repeated atelier.generation.v1.Generation generations = 1;
+   */
+  generations: Generation[];
+
+  /**
+   * Ask with this for the next page; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ListGenerationsResponse.
+ * Use `create(ListGenerationsResponseSchema)` to create a new message.
+ */
+export const ListGenerationsResponseSchema: GenMessage<ListGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 21);
+
+/**
+ * The request of ListUpstreams.
+ *
+ * @generated from message atelier.text_image.v1.ListUpstreamsRequest
+ */
+export type ListUpstreamsRequest = Message<"atelier.text_image.v1.ListUpstreamsRequest"> & {
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ListUpstreamsRequest.
+ * Use `create(ListUpstreamsRequestSchema)` to create a new message.
+ */
+export const ListUpstreamsRequestSchema: GenMessage<ListUpstreamsRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 22);
+
+/**
+ * The answer of ListUpstreams.
+ *
+ * @generated from message atelier.text_image.v1.ListUpstreamsResponse
+ */
+export type ListUpstreamsResponse = Message<"atelier.text_image.v1.ListUpstreamsResponse"> & {
+  /**
+   * The endpoints, by provider in the order of the registry; none when only built-in providers work here.
+   *
+   * @generated from field: repeated atelier.upstream.v1.Upstream upstreams = 1;
+   */
+  upstreams: Upstream[];
+};
+
+/**
+ * Describes the message atelier.text_image.v1.ListUpstreamsResponse.
+ * Use `create(ListUpstreamsResponseSchema)` to create a new message.
+ */
+export const ListUpstreamsResponseSchema: GenMessage<ListUpstreamsResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_text_image_v1_text_image_service, 23);
+
+/**
  * The request of ExportPersonalData.
  *
  * @generated from message atelier.text_image.v1.ExportPersonalDataRequest
@@ -688,7 +798,7 @@ export type ExportPersonalDataRequest = Message<"atelier.text_image.v1.ExportPer
  * Use `create(ExportPersonalDataRequestSchema)` to create a new message.
  */
 export const ExportPersonalDataRequestSchema: GenMessage<ExportPersonalDataRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_text_image_v1_text_image_service, 20);
+  messageDesc(file_atelier_text_image_v1_text_image_service, 24);
 
 /**
  * The answer of ExportPersonalData.
@@ -709,7 +819,7 @@ export type ExportPersonalDataResponse = Message<"atelier.text_image.v1.ExportPe
  * Use `create(ExportPersonalDataResponseSchema)` to create a new message.
  */
 export const ExportPersonalDataResponseSchema: GenMessage<ExportPersonalDataResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_text_image_v1_text_image_service, 21);
+  messageDesc(file_atelier_text_image_v1_text_image_service, 25);
 
 /**
  * The request of ErasePersonalData.
@@ -730,7 +840,7 @@ export type ErasePersonalDataRequest = Message<"atelier.text_image.v1.ErasePerso
  * Use `create(ErasePersonalDataRequestSchema)` to create a new message.
  */
 export const ErasePersonalDataRequestSchema: GenMessage<ErasePersonalDataRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_text_image_v1_text_image_service, 22);
+  messageDesc(file_atelier_text_image_v1_text_image_service, 26);
 
 /**
  * The answer of ErasePersonalData.
@@ -751,7 +861,7 @@ export type ErasePersonalDataResponse = Message<"atelier.text_image.v1.ErasePers
  * Use `create(ErasePersonalDataResponseSchema)` to create a new message.
  */
 export const ErasePersonalDataResponseSchema: GenMessage<ErasePersonalDataResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_text_image_v1_text_image_service, 23);
+  messageDesc(file_atelier_text_image_v1_text_image_service, 27);
 
 /**
  * Pictures and the generations that make them.
@@ -777,7 +887,8 @@ export const TextImageService: GenService<{
    *
    * The same `request_id` with the same body joins the running generation or replays the finished one; with
    * another body it is FAILED_PRECONDITION (`REQUEST_ID_REUSED`). INVALID_ARGUMENT for a prompt, size, style or
-   * model out of bounds. A client that goes away stops nothing: see WatchGeneration.
+   * model out of bounds. FAILED_PRECONDITION (`MODEL_SHUT_DOWN`) where the model was shut down and is not replaced. A
+   * client that goes away stops nothing: see WatchGeneration.
    *
    * @generated from rpc atelier.text_image.v1.TextImageService.GenerateImage
    */
@@ -810,6 +921,16 @@ export const TextImageService: GenService<{
     methodKind: "unary";
     input: typeof CancelGenerationRequestSchema;
     output: typeof CancelGenerationResponseSchema;
+  },
+  /**
+   * Lists the caller's generations, the newest first: those that run, and those that ended.
+   *
+   * @generated from rpc atelier.text_image.v1.TextImageService.ListGenerations
+   */
+  listGenerations: {
+    methodKind: "unary";
+    input: typeof ListGenerationsRequestSchema;
+    output: typeof ListGenerationsResponseSchema;
   },
   /**
    * Returns an image with a fresh `download_url`. NOT_FOUND when the caller has none of that id.
@@ -852,6 +973,16 @@ export const TextImageService: GenService<{
     methodKind: "unary";
     input: typeof ListAllImagesRequestSchema;
     output: typeof ListAllImagesResponseSchema;
+  },
+  /**
+   * Lists the endpoints of this service's providers as the process that answers sees them: breakers, keys, latency.
+   *
+   * @generated from rpc atelier.text_image.v1.TextImageService.ListUpstreams
+   */
+  listUpstreams: {
+    methodKind: "unary";
+    input: typeof ListUpstreamsRequestSchema;
+    output: typeof ListUpstreamsResponseSchema;
   },
   /**
    * Streams everything that is kept of an account: its pictures, and what they were asked for with. The receipt comes last.

@@ -6,11 +6,15 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { GenerationEvent, State } from "../../generation/v1/generation_pb.ts";
+import type { Generation, GenerationEvent, State } from "../../generation/v1/generation_pb.ts";
 import { file_atelier_generation_v1_generation } from "../../generation/v1/generation_pb.ts";
+import type { Terms } from "../../model/v1/model_pb.ts";
+import { file_atelier_model_v1_model } from "../../model/v1/model_pb.ts";
 import { file_atelier_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { ErasureReceipt, ExportPiece } from "../../privacy/v1/privacy_pb.ts";
 import { file_atelier_privacy_v1_privacy } from "../../privacy/v1/privacy_pb.ts";
+import type { Upstream } from "../../upstream/v1/upstream_pb.ts";
+import { file_atelier_upstream_v1_upstream } from "../../upstream/v1/upstream_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -19,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/tts/v1/tts_service.proto.
  */
 export const file_atelier_tts_v1_tts_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBhdGVsaWVyL3R0cy92MS90dHNfc2VydmljZS5wcm90bxIOYXRlbGllci50dHMudjEisgEKBVZvaWNlEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCGxhbmd1YWdlGAMgASgJEhAKCHByb3ZpZGVyGAQgASgJEg0KBW1vZGVsGAUgASgJEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAYgASgFEiwKB2Zvcm1hdHMYByADKA4yGy5hdGVsaWVyLnR0cy52MS5BdWRpb0Zvcm1hdBISCgppc19kZWZhdWx0GAggASgIIqMECgpDb252ZXJzaW9uEgoKAmlkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEdGV4dBgDIAEoCRINCgV2b2ljZRgEIAEoCRIQCghsYW5ndWFnZRgFIAEoCRIrCgZmb3JtYXQYBiABKA4yGy5hdGVsaWVyLnR0cy52MS5BdWRpb0Zvcm1hdBINCgVzcGVlZBgHIAEoARINCgVwaXRjaBgIIAEoARIrCgVzdGF0ZRgJIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgKIAEoCRINCgVtb2RlbBgLIAEoCRIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgpzaXplX2J5dGVzGA0gASgDEg4KBnNoYTI1NhgOIAEoCRIUCgxkb3dubG9hZF91cmwYDyABKAkSMwoPdXJsX2V4cGlyZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg9wcm9jZXNzaW5nX3RpbWUYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0Vm9pY2VzUmVxdWVzdCI7ChJMaXN0Vm9pY2VzUmVzcG9uc2USJQoGdm9pY2VzGAEgAygLMhUuYXRlbGllci50dHMudjEuVm9pY2UirQEKEVN5bnRoZXNpemVSZXF1ZXN0EgwKBHRleHQYASABKAkSDQoFdm9pY2UYAiABKAkSKwoGZm9ybWF0GAMgASgOMhsuYXRlbGllci50dHMudjEuQXVkaW9Gb3JtYXQSEgoFc3BlZWQYBCABKAFIAIgBARISCgVwaXRjaBgFIAEoAUgBiAEBEhIKCnJlcXVlc3RfaWQYBiABKAlCCAoGX3NwZWVkQggKBl9waXRjaCJLChJTeW50aGVzaXplUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IkcKFldhdGNoR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoAyJQChdXYXRjaEdlbmVyYXRpb25SZXNwb25zZRI1CgVldmVudBgBIAEoCzImLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uRXZlbnQiMAoXQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCSJHChhDYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2USKwoFc3RhdGUYASABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUiLQoUR2V0Q29udmVyc2lvblJlcXVlc3QSFQoNY29udmVyc2lvbl9pZBgBIAEoCSJHChVHZXRDb252ZXJzaW9uUmVzcG9uc2USLgoKY29udmVyc2lvbhgBIAEoCzIaLmF0ZWxpZXIudHRzLnYxLkNvbnZlcnNpb24iPwoWTGlzdENvbnZlcnNpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJjChdMaXN0Q29udmVyc2lvbnNSZXNwb25zZRIvCgtjb252ZXJzaW9ucxgBIAMoCzIaLmF0ZWxpZXIudHRzLnYxLkNvbnZlcnNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjAKF0RlbGV0ZUNvbnZlcnNpb25SZXF1ZXN0EhUKDWNvbnZlcnNpb25faWQYASABKAkiGgoYRGVsZXRlQ29udmVyc2lvblJlc3BvbnNlIiwKGUV4cG9ydFBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJMChpFeHBvcnRQZXJzb25hbERhdGFSZXNwb25zZRIuCgVwaWVjZRgBIAEoCzIfLmF0ZWxpZXIucHJpdmFjeS52MS5FeHBvcnRQaWVjZSIrChhFcmFzZVBlcnNvbmFsRGF0YVJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSJQChlFcmFzZVBlcnNvbmFsRGF0YVJlc3BvbnNlEjMKB3JlY2VpcHQYASABKAsyIi5hdGVsaWVyLnByaXZhY3kudjEuRXJhc3VyZVJlY2VpcHQqWAoLQXVkaW9Gb3JtYXQSHAoYQVVESU9fRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQQVVESU9fRk9STUFUX1dBVhABEhUKEUFVRElPX0ZPUk1BVF9GTEFDEAIy1QgKClR0c1NlcnZpY2USaAoKTGlzdFZvaWNlcxIhLmF0ZWxpZXIudHRzLnYxLkxpc3RWb2ljZXNSZXF1ZXN0GiIuYXRlbGllci50dHMudjEuTGlzdFZvaWNlc1Jlc3BvbnNlIhOC5xgPCAEQARgBIAEogAgyAggKEm4KClN5bnRoZXNpemUSIS5hdGVsaWVyLnR0cy52MS5TeW50aGVzaXplUmVxdWVzdBoiLmF0ZWxpZXIudHRzLnYxLlN5bnRoZXNpemVSZXNwb25zZSIXgucYEwgDEAcYBCADKICAAjIDCNgEOAQwARJ8Cg9XYXRjaEdlbmVyYXRpb24SJi5hdGVsaWVyLnR0cy52MS5XYXRjaEdlbmVyYXRpb25SZXF1ZXN0GicuYXRlbGllci50dHMudjEuV2F0Y2hHZW5lcmF0aW9uUmVzcG9uc2UiFoLnGBIIAxABGAEgASiACDIDCNgEOAEwARJ8ChBDYW5jZWxHZW5lcmF0aW9uEicuYXRlbGllci50dHMudjEuQ2FuY2VsR2VuZXJhdGlvblJlcXVlc3QaKC5hdGVsaWVyLnR0cy52MS5DYW5jZWxHZW5lcmF0aW9uUmVzcG9uc2UiFYLnGBEIAxACGAEgAiiACDICCAo4BBJzCg1HZXRDb252ZXJzaW9uEiQuYXRlbGllci50dHMudjEuR2V0Q29udmVyc2lvblJlcXVlc3QaJS5hdGVsaWVyLnR0cy52MS5HZXRDb252ZXJzaW9uUmVzcG9uc2UiFYLnGBEIAxABGAEgASiACDICCAo4ARJ5Cg9MaXN0Q29udmVyc2lvbnMSJi5hdGVsaWVyLnR0cy52MS5MaXN0Q29udmVyc2lvbnNSZXF1ZXN0GicuYXRlbGllci50dHMudjEuTGlzdENvbnZlcnNpb25zUmVzcG9uc2UiFYLnGBEIAxABGAEgASiAIDICCAo4ARJ8ChBEZWxldGVDb252ZXJzaW9uEicuYXRlbGllci50dHMudjEuRGVsZXRlQ29udmVyc2lvblJlcXVlc3QaKC5hdGVsaWVyLnR0cy52MS5EZWxldGVDb252ZXJzaW9uUmVzcG9uc2UiFYLnGBEIAxACGAEgAiiACDICCAo4BBKDAQoSRXhwb3J0UGVyc29uYWxEYXRhEikuYXRlbGllci50dHMudjEuRXhwb3J0UGVyc29uYWxEYXRhUmVxdWVzdBoqLmF0ZWxpZXIudHRzLnYxLkV4cG9ydFBlcnNvbmFsRGF0YVJlc3BvbnNlIhSC5xgQCAYQCRgBIAEogAgyAwjYBDABEn0KEUVyYXNlUGVyc29uYWxEYXRhEiguYXRlbGllci50dHMudjEuRXJhc2VQZXJzb25hbERhdGFSZXF1ZXN0GikuYXRlbGllci50dHMudjEuRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZSITgucYDwgGEAkYASACKIAIMgIIPGIGcHJvdG8z", [file_atelier_generation_v1_generation, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiBhdGVsaWVyL3R0cy92MS90dHNfc2VydmljZS5wcm90bxIOYXRlbGllci50dHMudjEi2gEKBVZvaWNlEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCGxhbmd1YWdlGAMgASgJEhAKCHByb3ZpZGVyGAQgASgJEg0KBW1vZGVsGAUgASgJEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAYgASgFEiwKB2Zvcm1hdHMYByADKA4yGy5hdGVsaWVyLnR0cy52MS5BdWRpb0Zvcm1hdBISCgppc19kZWZhdWx0GAggASgIEiYKBXRlcm1zGAkgASgLMhcuYXRlbGllci5tb2RlbC52MS5UZXJtcyKjBAoKQ29udmVyc2lvbhIKCgJpZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEgwKBHRleHQYAyABKAkSDQoFdm9pY2UYBCABKAkSEAoIbGFuZ3VhZ2UYBSABKAkSKwoGZm9ybWF0GAYgASgOMhsuYXRlbGllci50dHMudjEuQXVkaW9Gb3JtYXQSDQoFc3BlZWQYByABKAESDQoFcGl0Y2gYCCABKAESKwoFc3RhdGUYCSABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUSEAoIcHJvdmlkZXIYCiABKAkSDQoFbW9kZWwYCyABKAkSKwoIZHVyYXRpb24YDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKc2l6ZV9ieXRlcxgNIAEoAxIOCgZzaGEyNTYYDiABKAkSFAoMZG93bmxvYWRfdXJsGA8gASgJEjMKD3VybF9leHBpcmVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoPcHJvY2Vzc2luZ190aW1lGBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRTGlzdFZvaWNlc1JlcXVlc3QiOwoSTGlzdFZvaWNlc1Jlc3BvbnNlEiUKBnZvaWNlcxgBIAMoCzIVLmF0ZWxpZXIudHRzLnYxLlZvaWNlIq0BChFTeW50aGVzaXplUmVxdWVzdBIMCgR0ZXh0GAEgASgJEg0KBXZvaWNlGAIgASgJEisKBmZvcm1hdBgDIAEoDjIbLmF0ZWxpZXIudHRzLnYxLkF1ZGlvRm9ybWF0EhIKBXNwZWVkGAQgASgBSACIAQESEgoFcGl0Y2gYBSABKAFIAYgBARISCgpyZXF1ZXN0X2lkGAYgASgJQggKBl9zcGVlZEIICgZfcGl0Y2giSwoSU3ludGhlc2l6ZVJlc3BvbnNlEjUKBWV2ZW50GAEgASgLMiYuYXRlbGllci5nZW5lcmF0aW9uLnYxLkdlbmVyYXRpb25FdmVudCJHChZXYXRjaEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKAMiUAoXV2F0Y2hHZW5lcmF0aW9uUmVzcG9uc2USNQoFZXZlbnQYASABKAsyJi5hdGVsaWVyLmdlbmVyYXRpb24udjEuR2VuZXJhdGlvbkV2ZW50IjAKF0NhbmNlbEdlbmVyYXRpb25SZXF1ZXN0EhUKDWdlbmVyYXRpb25faWQYASABKAkiRwoYQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlEisKBXN0YXRlGAEgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlIi0KFEdldENvbnZlcnNpb25SZXF1ZXN0EhUKDWNvbnZlcnNpb25faWQYASABKAkiRwoVR2V0Q29udmVyc2lvblJlc3BvbnNlEi4KCmNvbnZlcnNpb24YASABKAsyGi5hdGVsaWVyLnR0cy52MS5Db252ZXJzaW9uIj8KFkxpc3RDb252ZXJzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiYwoXTGlzdENvbnZlcnNpb25zUmVzcG9uc2USLwoLY29udmVyc2lvbnMYASADKAsyGi5hdGVsaWVyLnR0cy52MS5Db252ZXJzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIwChdEZWxldGVDb252ZXJzaW9uUmVxdWVzdBIVCg1jb252ZXJzaW9uX2lkGAEgASgJIhoKGERlbGV0ZUNvbnZlcnNpb25SZXNwb25zZSJSChZMaXN0R2VuZXJhdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhEKCW9wZW5fb25seRgDIAEoCCJqChdMaXN0R2VuZXJhdGlvbnNSZXNwb25zZRI2CgtnZW5lcmF0aW9ucxgBIAMoCzIhLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5HZW5lcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIWChRMaXN0VXBzdHJlYW1zUmVxdWVzdCJJChVMaXN0VXBzdHJlYW1zUmVzcG9uc2USMAoJdXBzdHJlYW1zGAEgAygLMh0uYXRlbGllci51cHN0cmVhbS52MS5VcHN0cmVhbSIsChlFeHBvcnRQZXJzb25hbERhdGFSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkiTAoaRXhwb3J0UGVyc29uYWxEYXRhUmVzcG9uc2USLgoFcGllY2UYASABKAsyHy5hdGVsaWVyLnByaXZhY3kudjEuRXhwb3J0UGllY2UiKwoYRXJhc2VQZXJzb25hbERhdGFSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkiUAoZRXJhc2VQZXJzb25hbERhdGFSZXNwb25zZRIzCgdyZWNlaXB0GAEgASgLMiIuYXRlbGllci5wcml2YWN5LnYxLkVyYXN1cmVSZWNlaXB0KlgKC0F1ZGlvRm9ybWF0EhwKGEFVRElPX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhQKEEFVRElPX0ZPUk1BVF9XQVYQARIVChFBVURJT19GT1JNQVRfRkxBQxACMsMKCgpUdHNTZXJ2aWNlEmgKCkxpc3RWb2ljZXMSIS5hdGVsaWVyLnR0cy52MS5MaXN0Vm9pY2VzUmVxdWVzdBoiLmF0ZWxpZXIudHRzLnYxLkxpc3RWb2ljZXNSZXNwb25zZSITgucYDwgBEAEYASABKIAIMgIIChJuCgpTeW50aGVzaXplEiEuYXRlbGllci50dHMudjEuU3ludGhlc2l6ZVJlcXVlc3QaIi5hdGVsaWVyLnR0cy52MS5TeW50aGVzaXplUmVzcG9uc2UiF4LnGBMIAxAHGAQgAyiAgAIyAwjYBDgEMAESfAoPV2F0Y2hHZW5lcmF0aW9uEiYuYXRlbGllci50dHMudjEuV2F0Y2hHZW5lcmF0aW9uUmVxdWVzdBonLmF0ZWxpZXIudHRzLnYxLldhdGNoR2VuZXJhdGlvblJlc3BvbnNlIhaC5xgSCAMQARgBIAEogAgyAwjYBDgBMAESfAoQQ2FuY2VsR2VuZXJhdGlvbhInLmF0ZWxpZXIudHRzLnYxLkNhbmNlbEdlbmVyYXRpb25SZXF1ZXN0GiguYXRlbGllci50dHMudjEuQ2FuY2VsR2VuZXJhdGlvblJlc3BvbnNlIhWC5xgRCAMQAhgBIAIogAgyAggKOAQSeQoPTGlzdEdlbmVyYXRpb25zEiYuYXRlbGllci50dHMudjEuTGlzdEdlbmVyYXRpb25zUmVxdWVzdBonLmF0ZWxpZXIudHRzLnYxLkxpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlIhWC5xgRCAMQARgBIAEogCAyAggKOAEScwoNR2V0Q29udmVyc2lvbhIkLmF0ZWxpZXIudHRzLnYxLkdldENvbnZlcnNpb25SZXF1ZXN0GiUuYXRlbGllci50dHMudjEuR2V0Q29udmVyc2lvblJlc3BvbnNlIhWC5xgRCAMQARgBIAEogAgyAggKOAESeQoPTGlzdENvbnZlcnNpb25zEiYuYXRlbGllci50dHMudjEuTGlzdENvbnZlcnNpb25zUmVxdWVzdBonLmF0ZWxpZXIudHRzLnYxLkxpc3RDb252ZXJzaW9uc1Jlc3BvbnNlIhWC5xgRCAMQARgBIAEogCAyAggKOAESfAoQRGVsZXRlQ29udmVyc2lvbhInLmF0ZWxpZXIudHRzLnYxLkRlbGV0ZUNvbnZlcnNpb25SZXF1ZXN0GiguYXRlbGllci50dHMudjEuRGVsZXRlQ29udmVyc2lvblJlc3BvbnNlIhWC5xgRCAMQAhgBIAIogAgyAggKOAQScQoNTGlzdFVwc3RyZWFtcxIkLmF0ZWxpZXIudHRzLnYxLkxpc3RVcHN0cmVhbXNSZXF1ZXN0GiUuYXRlbGllci50dHMudjEuTGlzdFVwc3RyZWFtc1Jlc3BvbnNlIhOC5xgPCAUQCBgBIAEogAgyAggKEoMBChJFeHBvcnRQZXJzb25hbERhdGESKS5hdGVsaWVyLnR0cy52MS5FeHBvcnRQZXJzb25hbERhdGFSZXF1ZXN0GiouYXRlbGllci50dHMudjEuRXhwb3J0UGVyc29uYWxEYXRhUmVzcG9uc2UiFILnGBAIBhAJGAEgASiACDIDCNgEMAESfQoRRXJhc2VQZXJzb25hbERhdGESKC5hdGVsaWVyLnR0cy52MS5FcmFzZVBlcnNvbmFsRGF0YVJlcXVlc3QaKS5hdGVsaWVyLnR0cy52MS5FcmFzZVBlcnNvbmFsRGF0YVJlc3BvbnNlIhOC5xgPCAYQCRgBIAIogAgyAgg8YgZwcm90bzM", [file_atelier_generation_v1_generation, file_atelier_model_v1_model, file_atelier_policy_v1_policy, file_atelier_privacy_v1_privacy, file_atelier_upstream_v1_upstream, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A voice that can speak.
@@ -82,6 +86,13 @@ export type Voice = Message<"atelier.tts.v1.Voice"> & {
    * @generated from field: bool is_default = 8;
    */
   isDefault: boolean;
+
+  /**
+   * How it is offered: prices, limits, lifecycle.
+   *
+   * @generated from field: atelier.model.v1.Terms terms = 9;
+   */
+  terms?: Terms | undefined;
 };
 
 /**
@@ -281,7 +292,7 @@ export const ListVoicesResponseSchema: GenMessage<ListVoicesResponse> = /*@__PUR
  */
 export type SynthesizeRequest = Message<"atelier.tts.v1.SynthesizeRequest"> & {
   /**
-   * What to say: 1 to 5000 characters, with at least one letter or digit.
+   * What to say: 1 to 5000 characters, no more than the model's `input_characters`, with at least one letter or digit.
    *
    * @generated from field: string text = 1;
    */
@@ -578,6 +589,105 @@ export const DeleteConversionResponseSchema: GenMessage<DeleteConversionResponse
   messageDesc(file_atelier_tts_v1_tts_service, 15);
 
 /**
+ * The request of ListGenerations.
+ *
+ * @generated from message atelier.tts.v1.ListGenerationsRequest
+ */
+export type ListGenerationsRequest = Message<"atelier.tts.v1.ListGenerationsRequest"> & {
+  /**
+   * How many to return: 0 means 50, at most 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Only those that have not ended.
+   *
+   * @generated from field: bool open_only = 3;
+   */
+  openOnly: boolean;
+};
+
+/**
+ * Describes the message atelier.tts.v1.ListGenerationsRequest.
+ * Use `create(ListGenerationsRequestSchema)` to create a new message.
+ */
+export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 16);
+
+/**
+ * The answer of ListGenerations.
+ *
+ * @generated from message atelier.tts.v1.ListGenerationsResponse
+ */
+export type ListGenerationsResponse = Message<"atelier.tts.v1.ListGenerationsResponse"> & {
+  /**
+   * The generations.
+   *
+   * @generated from field: repeated atelier.generation.v1.Generation generations = 1;
+   */
+  generations: Generation[];
+
+  /**
+   * Ask with this for the next page; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message atelier.tts.v1.ListGenerationsResponse.
+ * Use `create(ListGenerationsResponseSchema)` to create a new message.
+ */
+export const ListGenerationsResponseSchema: GenMessage<ListGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 17);
+
+/**
+ * The request of ListUpstreams.
+ *
+ * @generated from message atelier.tts.v1.ListUpstreamsRequest
+ */
+export type ListUpstreamsRequest = Message<"atelier.tts.v1.ListUpstreamsRequest"> & {
+};
+
+/**
+ * Describes the message atelier.tts.v1.ListUpstreamsRequest.
+ * Use `create(ListUpstreamsRequestSchema)` to create a new message.
+ */
+export const ListUpstreamsRequestSchema: GenMessage<ListUpstreamsRequest> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 18);
+
+/**
+ * The answer of ListUpstreams.
+ *
+ * @generated from message atelier.tts.v1.ListUpstreamsResponse
+ */
+export type ListUpstreamsResponse = Message<"atelier.tts.v1.ListUpstreamsResponse"> & {
+  /**
+   * The endpoints, by provider in the order of the registry; none when only built-in providers work here.
+   *
+   * @generated from field: repeated atelier.upstream.v1.Upstream upstreams = 1;
+   */
+  upstreams: Upstream[];
+};
+
+/**
+ * Describes the message atelier.tts.v1.ListUpstreamsResponse.
+ * Use `create(ListUpstreamsResponseSchema)` to create a new message.
+ */
+export const ListUpstreamsResponseSchema: GenMessage<ListUpstreamsResponse> = /*@__PURE__*/
+  messageDesc(file_atelier_tts_v1_tts_service, 19);
+
+/**
  * The request of ExportPersonalData.
  *
  * @generated from message atelier.tts.v1.ExportPersonalDataRequest
@@ -596,7 +706,7 @@ export type ExportPersonalDataRequest = Message<"atelier.tts.v1.ExportPersonalDa
  * Use `create(ExportPersonalDataRequestSchema)` to create a new message.
  */
 export const ExportPersonalDataRequestSchema: GenMessage<ExportPersonalDataRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_tts_v1_tts_service, 16);
+  messageDesc(file_atelier_tts_v1_tts_service, 20);
 
 /**
  * The answer of ExportPersonalData.
@@ -617,7 +727,7 @@ export type ExportPersonalDataResponse = Message<"atelier.tts.v1.ExportPersonalD
  * Use `create(ExportPersonalDataResponseSchema)` to create a new message.
  */
 export const ExportPersonalDataResponseSchema: GenMessage<ExportPersonalDataResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_tts_v1_tts_service, 17);
+  messageDesc(file_atelier_tts_v1_tts_service, 21);
 
 /**
  * The request of ErasePersonalData.
@@ -638,7 +748,7 @@ export type ErasePersonalDataRequest = Message<"atelier.tts.v1.ErasePersonalData
  * Use `create(ErasePersonalDataRequestSchema)` to create a new message.
  */
 export const ErasePersonalDataRequestSchema: GenMessage<ErasePersonalDataRequest> = /*@__PURE__*/
-  messageDesc(file_atelier_tts_v1_tts_service, 18);
+  messageDesc(file_atelier_tts_v1_tts_service, 22);
 
 /**
  * The answer of ErasePersonalData.
@@ -659,7 +769,7 @@ export type ErasePersonalDataResponse = Message<"atelier.tts.v1.ErasePersonalDat
  * Use `create(ErasePersonalDataResponseSchema)` to create a new message.
  */
 export const ErasePersonalDataResponseSchema: GenMessage<ErasePersonalDataResponse> = /*@__PURE__*/
-  messageDesc(file_atelier_tts_v1_tts_service, 19);
+  messageDesc(file_atelier_tts_v1_tts_service, 23);
 
 /**
  * A format the audio can be asked in.
@@ -719,7 +829,8 @@ export const TtsService: GenService<{
    *
    * The same `request_id` with the same body joins the running generation or replays the finished one; with
    * another body it is FAILED_PRECONDITION (`REQUEST_ID_REUSED`). INVALID_ARGUMENT for a text, voice, format,
-   * speed or pitch out of bounds. A client that goes away stops nothing: see WatchGeneration.
+   * speed or pitch out of bounds. FAILED_PRECONDITION (`MODEL_SHUT_DOWN`) where the voice's model was shut down and is
+   * not replaced. A client that goes away stops nothing: see WatchGeneration.
    *
    * @generated from rpc atelier.tts.v1.TtsService.Synthesize
    */
@@ -754,6 +865,16 @@ export const TtsService: GenService<{
     output: typeof CancelGenerationResponseSchema;
   },
   /**
+   * Lists the caller's generations, the newest first: those that run, and those that ended.
+   *
+   * @generated from rpc atelier.tts.v1.TtsService.ListGenerations
+   */
+  listGenerations: {
+    methodKind: "unary";
+    input: typeof ListGenerationsRequestSchema;
+    output: typeof ListGenerationsResponseSchema;
+  },
+  /**
    * Returns a conversion with a fresh `download_url`. NOT_FOUND when the caller has none of that id.
    *
    * @generated from rpc atelier.tts.v1.TtsService.GetConversion
@@ -784,6 +905,16 @@ export const TtsService: GenService<{
     methodKind: "unary";
     input: typeof DeleteConversionRequestSchema;
     output: typeof DeleteConversionResponseSchema;
+  },
+  /**
+   * Lists the endpoints of this service's providers as the process that answers sees them: breakers, keys, latency.
+   *
+   * @generated from rpc atelier.tts.v1.TtsService.ListUpstreams
+   */
+  listUpstreams: {
+    methodKind: "unary";
+    input: typeof ListUpstreamsRequestSchema;
+    output: typeof ListUpstreamsResponseSchema;
   },
   /**
    * Streams everything that is kept of an account: its conversions, and the audio of each. The receipt comes last.

@@ -1,0 +1,79 @@
+//! What waits beside the records, in the same file: usage events to be counted, and ends that the purse must hear of.
+
+use async_trait::async_trait;
+use atelier_proto::analytics::v1::UsageEvent;
+use atelier_proto::generation::v1::Usage;
+use prost::Message as _;
+
+use super::sqlite::SqliteRecord;
+use crate::error::Error;
+use crate::ports::{Outbox, Settlement, Settlements};
+
+#[async_trait]
+impl Outbox for SqliteRecord {
+    async fn pending(&self, limit: u32) -> Result<Vec<UsageEvent>, Error> {
+        let rows: Vec<(Vec<u8>,)> =
+            sqlx::query_as("SELECT event FROM generation_outbox ORDER BY create_time, id LIMIT $1")
+                .bind(limit)
+                .fetch_all(self.database.read())
+                .await?;
+        rows.into_iter()
+            .map(|(event,)| UsageEvent::decode(event.as_slice()).map_err(Error::store))
+            .collect()
+    }
+
+    async fn waiting(&self, owner: &str) -> Result<u64, Error> {
+        let (count,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM generation_outbox WHERE owner = $1")
+                .bind(owner)
+                .fetch_one(self.database.read())
+                .await?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn acknowledge(&self, ids: &[String]) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        for id in ids {
+            sqlx::query("DELETE FROM generation_outbox WHERE id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Settlements for SqliteRecord {
+    async fn unsettled(&self, after: &str, limit: u32) -> Result<Vec<Settlement>, Error> {
+        let rows: Vec<(String, Option<Vec<u8>>)> = sqlx::query_as(
+            "SELECT id, usage FROM generation_settlements WHERE id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.database.read())
+        .await?;
+        rows.into_iter()
+            .map(|(id, usage)| {
+                let charge = usage.map(|usage| Usage::decode(usage.as_slice()));
+                Ok(Settlement {
+                    id,
+                    charge: charge.transpose().map_err(Error::store)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn settled(&self, ids: &[String]) -> Result<(), Error> {
+        let mut tx = self.database.begin().await?;
+        for id in ids {
+            sqlx::query("DELETE FROM generation_settlements WHERE id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

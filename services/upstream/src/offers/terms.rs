@@ -1,0 +1,51 @@
+//! A model's terms on the wire, as they are today.
+
+use atelier_kit::moment::{self, Micros};
+use atelier_proto::model::v1 as wire;
+
+use crate::registry::{ModelSpec, Stage, Unit};
+
+/// The terms of a model at this time.
+pub fn terms(model: &ModelSpec, now: Micros) -> wire::Terms {
+    let count = |limit: Option<u32>| limit.map_or(0, i64::from);
+    let side = |limit: Option<u32>| limit.map_or(0, |side| i32::try_from(side).unwrap_or(i32::MAX));
+    let limits = &model.limits;
+    wire::Terms {
+        upstream_name: model.upstream_name.clone(),
+        lifecycle: Some(wire::Lifecycle {
+            state: match model.life.at(now) {
+                Stage::Active => wire::LifecycleState::Active,
+                Stage::Deprecated => wire::LifecycleState::Deprecated,
+                Stage::ShutDown => wire::LifecycleState::ShutDown,
+            }
+            .into(),
+            shut_down_time: model.life.shut_down.map(moment::timestamp),
+            replacement: model.life.replacement.clone().unwrap_or_default(),
+        }),
+        prices: model
+            .prices
+            .iter()
+            .map(|price| wire::Price {
+                unit: match price.unit {
+                    Unit::MillionInputTokens => wire::PriceUnit::MillionInputTokens,
+                    Unit::MillionOutputTokens => wire::PriceUnit::MillionOutputTokens,
+                    Unit::Image => wire::PriceUnit::Image,
+                    Unit::MillionCharacters => wire::PriceUnit::MillionCharacters,
+                    Unit::AudioMinute => wire::PriceUnit::AudioMinute,
+                }
+                .into(),
+                micros: price.micros,
+                currency_code: price.currency.clone(),
+            })
+            .collect(),
+        limits: Some(wire::Limits {
+            context_tokens: count(limits.context_tokens),
+            output_tokens: count(limits.output_tokens),
+            input_characters: count(limits.input_characters),
+            width: side(limits.width),
+            height: side(limits.height),
+        }),
+        capabilities: model.capabilities.clone(),
+        fallbacks: model.fallbacks.clone(),
+    }
+}
