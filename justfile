@@ -51,8 +51,12 @@ breaking:
     ./test proto-breaking
 
 # the running binary from outside: recogniser, other implementations, shell scripts
-prove:
+outside:
     ./test speech system
+
+# the campaigns at their full sizes: all (hours), or the named ones (prove/run --list)
+prove *NAMES:
+    prove/run {{NAMES}}
 
 # the example page against a mesh, in Chromium
 browse:

@@ -16,6 +16,7 @@ mod renewal;
 mod running;
 mod simulator;
 mod split;
+mod storm;
 mod story;
 mod terminal;
 mod tokens;

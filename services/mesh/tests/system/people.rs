@@ -139,6 +139,18 @@ impl Person {
         }
     }
 
+    /// The same session through another door, which need not be open yet.
+    pub fn through(&self, url: &str) -> Self {
+        let door = Endpoint::from_shared(url.to_owned()).unwrap();
+        let door = door
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(ANSWER);
+        Self {
+            channel: door.connect_lazy(),
+            ..self.clone()
+        }
+    }
+
     fn signed(&self) -> (Channel, Bearer) {
         let value = format!("Bearer {}", self.tokens.access_token);
         (self.channel.clone(), Bearer(value.parse().unwrap()))
