@@ -21,6 +21,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 REGION = "us-east-1"
 PATIENT = Config(
@@ -58,7 +59,13 @@ def keys(url, bucket):
     s3 = client(url, "s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in page.get("Contents", []):
-            kind = s3.head_object(Bucket=bucket, Key=item["Key"])["ContentType"]
+            try:
+                kind = s3.head_object(Bucket=bucket, Key=item["Key"])["ContentType"]
+            except ClientError as error:
+                # It went between the list and this.
+                if error.response["Error"]["Code"] == "404":
+                    continue
+                raise
             print(item["Key"], item["Size"], kind)
 
 
