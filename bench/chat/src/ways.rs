@@ -328,7 +328,7 @@ fn chance() -> std::io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Room for a thousand streams; all else is as it comes.
+/// Room for a thousand streams, and no limit to how often one account asks; all else is as it comes.
 fn variables(url: &str) -> Vec<(String, String)> {
     let models: Vec<&str> = Kind::ALL.iter().map(|kind| kind.model()).collect();
     [
@@ -337,6 +337,10 @@ fn variables(url: &str) -> Vec<(String, String)> {
         ("ATELIER_CHAT_MODELS", models.join(",")),
         ("ATELIER_CHAT_AT_ONCE", "1100".to_owned()),
         ("ATELIER_EDGE_MAX_CALLS", "1100".to_owned()),
+        (
+            "ATELIER_LIMITS",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/unlimited.toml").to_owned(),
+        ),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()

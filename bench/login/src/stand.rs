@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use atelier_edge::{ApiKeyExchange, Destination, Door, EdgeConfig, Exchanged};
 use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::Link;
 use atelier_kit::policy::Policies;
 use atelier_kit::serve::{Listener, Side, bind, serve};
@@ -78,6 +79,8 @@ impl Stand {
             jwks: Arc::new(issuer),
             api_keys: Arc::new(NoKeys),
             object_roles: Vec::new(),
+            // What is measured is the work, not what bounds it.
+            limits: Arc::new(Limits::local(Table::unlimited())),
         };
         let outside = foundation("edge", folder.path());
         let router = atelier_edge::build(door, &outside).context("the edge")?;

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use atelier_kit::config::{Setting, Settings};
 use url::Url;
 
+use crate::address::Proxies;
+
 /// Which web pages may call.
 pub const CORS_ORIGINS: Setting = Setting::new(
     "ATELIER_CORS_ORIGINS",
@@ -26,8 +28,15 @@ pub const MAX_CALLS: Setting = Setting::new(
     "How many calls, streams included, the edge forwards at once; one more is UNAVAILABLE.",
 );
 
+/// Whose word about a client's address is taken.
+pub const TRUSTED_PROXIES: Setting = Setting::new(
+    "ATELIER_TRUSTED_PROXIES",
+    "",
+    "The proxies before the edge whose x-forwarded-for is believed: networks such as 10.0.0.0/8 or single addresses, divided by commas; nobody's by default.",
+);
+
 /// All settings of the edge.
-pub const SETTINGS: &[Setting] = &[CORS_ORIGINS, PUBLIC_URL, MAX_CALLS];
+pub const SETTINGS: &[Setting] = &[CORS_ORIGINS, PUBLIC_URL, MAX_CALLS, TRUSTED_PROXIES];
 
 /// The edge's settings, read.
 #[derive(Clone, Debug)]
@@ -38,6 +47,8 @@ pub struct EdgeConfig {
     pub public_url: String,
     /// How many calls, streams included, are forwarded at once (`ATELIER_EDGE_MAX_CALLS`).
     pub max_calls: usize,
+    /// Whose word about a client's address is taken (`ATELIER_TRUSTED_PROXIES`).
+    pub proxies: Proxies,
 }
 
 impl EdgeConfig {
@@ -54,6 +65,12 @@ impl EdgeConfig {
                 settings.problem(&CORS_ORIGINS, &what);
             }
         }
+        let mut proxies = Proxies::default();
+        for text in settings.list(&TRUSTED_PROXIES) {
+            if let Err(what) = proxies.add(&text) {
+                settings.problem(&TRUSTED_PROXIES, &what);
+            }
+        }
         let max_calls = settings
             .number(&MAX_CALLS, 1..=1_000_000)
             .unwrap_or_default();
@@ -63,6 +80,7 @@ impl EdgeConfig {
                 .map(|url| url.as_str().trim_end_matches('/').to_owned())
                 .unwrap_or_default(),
             max_calls: usize::try_from(max_calls).unwrap_or(usize::MAX),
+            proxies,
         }
     }
 

@@ -17,8 +17,10 @@ use crate::config::Origins;
 use crate::dialect::Dialect;
 use crate::plain;
 
-/// What a page may read of an answer: the status of gRPC, the request id, and what a player needs to seek.
+/// What a page may read of an answer: the status of gRPC, the request id, what is left of its limit, and what a player
+/// needs to seek.
 const EXPOSED: &str = "grpc-status, grpc-message, grpc-status-details-bin, x-request-id, retry-after, \
+                       ratelimit-limit, ratelimit-remaining, ratelimit-reset, \
                        accept-ranges, content-range, content-disposition, etag";
 /// How long a browser may remember a preflight, in seconds; no browser takes more.
 const MAX_AGE: &str = "7200";

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod config;
 mod cors;
 mod dialect;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use atelier_kit::identity::KeySource;
 use atelier_kit::inbound::Inbound;
+use atelier_kit::limit::Limits;
 use atelier_kit::link::Link;
 use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
 use atelier_kit::service::{Foundation, StartError};
@@ -27,7 +29,10 @@ use axum::response::Response;
 use axum::routing::get;
 use tonic_web::GrpcWebLayer;
 
-pub use config::{CORS_ORIGINS, EdgeConfig, MAX_CALLS, Origins, PUBLIC_URL, SETTINGS};
+pub use address::Proxies;
+pub use config::{
+    CORS_ORIGINS, EdgeConfig, MAX_CALLS, Origins, PUBLIC_URL, SETTINGS, TRUSTED_PROXIES,
+};
 use exchange::Exchange;
 pub use exchange::{ApiKeyExchange, Exchanged};
 use forward::{Destinations, Onward};
@@ -60,6 +65,8 @@ pub struct Door {
     pub api_keys: Arc<dyn ApiKeyExchange>,
     /// The roles that have objects; each is in the roster.
     pub object_roles: Vec<&'static str>,
+    /// What calls draw from that come without a token.
+    pub limits: Arc<Limits>,
 }
 
 /// Builds the edge: one router that takes grpc-web, gRPC and plain HTTP, for [`atelier_kit::serve::serve`] with
@@ -88,7 +95,11 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
     let calls = Router::new().fallback(forward::forward).with_state(onward);
     let rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
         .guard_open(own)
-        .merge(Inbound::edge("edge", door.policies, door.config.max_calls).guard(calls))
+        .merge(
+            Inbound::edge("edge", door.policies, door.config.max_calls)
+                .limited(door.limits)
+                .guard(calls),
+        )
         // Around every layer that can refuse, so that a refusal too is told in the caller's own protocol.
         .layer(GrpcWebLayer::new())
         // Outside it, since it compares content types letter by letter.
@@ -107,6 +118,11 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
             get(objects::carry).fallback(only_get).with_state(shelves),
         )
         .fallback_service(rpc)
+        // Before whatever asks where a call comes from.
+        .layer(from_fn_with_state(
+            Arc::new(door.config.proxies),
+            address::find,
+        ))
         // Outermost: no page of a foreign origin gets further.
         .layer(from_fn_with_state(
             Arc::new(door.config.origins),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atelier_kit::testing::{eventually, foundation};
-use house::{ANALYTICS, House, NoKeys, PAGE, TTS, browser, policies};
+use house::{ANALYTICS, House, NoKeys, PAGE, TTS, browser, policies, unlimited};
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic_health::ServingStatus;
@@ -137,6 +137,7 @@ async fn keys_that_are_away_are_503_and_the_rest_of_the_door_is_open() {
         jwks: Arc::new(NoKeys),
         api_keys: Arc::new(NoKeys),
         object_roles: vec![],
+        limits: unlimited(),
     };
     let router = atelier_edge::build(door, &foundation).unwrap();
     let (url, _guard) = house::listen(router, atelier_kit::serve::Side::Edge, "127.0.0.1:0").await;
@@ -164,6 +165,7 @@ async fn an_object_role_that_is_not_in_the_roster_is_refused_at_the_start() {
         jwks: Arc::new(NoKeys),
         api_keys: Arc::new(NoKeys),
         object_roles: vec!["tts"],
+        limits: unlimited(),
     };
     let error = atelier_edge::build(door, &foundation("edge", folder.path())).unwrap_err();
     assert_eq!(

@@ -6,6 +6,7 @@
 //! | [`inbound`] | the one ordered list of layers that every call passes |
 //! | [`call`] | what is known of a call: id, caller, deadline, trace |
 //! | [`identity`] | verifying access tokens and service tokens |
+//! | [`limit`] | how often something may be done, and who is counted |
 //! | [`secret`] | the mesh secret and the keys derived from it |
 //! | [`link`] | a peer, in this process or at a URL, behind one type |
 //! | [`network`] | where a client calls from, told from role to role |
@@ -29,6 +30,7 @@ pub mod config;
 pub mod fault;
 pub mod identity;
 pub mod inbound;
+pub mod limit;
 pub mod link;
 pub mod moment;
 pub mod network;

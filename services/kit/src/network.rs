@@ -7,6 +7,9 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
+use tonic::transport::server::TcpConnectInfo;
+
+use crate::tls::TlsPeer;
 
 /// The header by which one role tells another, under a key of the mesh secret.
 pub(crate) const HEADER: &str = "x-atelier-network";
@@ -38,6 +41,26 @@ impl Network {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The address of a client that is not the connection's: whoever stands before a proxy that is believed. An extension
+/// of the request; only the edge reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client(pub IpAddr);
+
+/// Where a request comes from: as the edge has found out, else the other end of the connection.
+pub fn client(extensions: &http::Extensions) -> Option<IpAddr> {
+    match extensions.get::<Client>() {
+        Some(Client(address)) => Some(*address),
+        None => connected(extensions),
+    }
+}
+
+/// The other end of the connection, where it has an address.
+pub fn connected(extensions: &http::Extensions) -> Option<IpAddr> {
+    let tls = extensions.get::<TlsPeer>().map(|peer| peer.address);
+    let plain = || extensions.get::<TcpConnectInfo>()?.remote_addr();
+    tls.or_else(plain).map(|address| address.ip())
 }
 
 /// The key under which networks are told.

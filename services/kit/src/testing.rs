@@ -127,6 +127,24 @@ impl KeySource for Issuer {
     }
 }
 
+/// A time that stands still until a test moves it. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct MovedTime(Arc<std::sync::Mutex<Duration>>);
+
+impl MovedTime {
+    /// So much later.
+    pub fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl crate::limit::Time for MovedTime {
+    fn now(&self) -> Duration {
+        // As far from the epoch as any real time.
+        Duration::from_secs(1_800_000_000) + *self.0.lock().unwrap()
+    }
+}
+
 /// The secret that tests share.
 pub fn secret() -> MeshSecret {
     MeshSecret::new(b"a secret that only tests would use").unwrap()

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::args::Args;
 use crate::certs::{self, CertsConfig};
+use crate::limits::LimitsConfig;
 use crate::objects::ObjectsConfig;
 use crate::roster::{self, Plan, ROSTER};
 
@@ -114,6 +115,8 @@ pub struct Config {
     pub lame_duck: Duration,
     /// How many calls one service has under way at once.
     pub max_calls: usize,
+    /// How often what may be done.
+    pub limits: LimitsConfig,
     /// How long a new signing key is published before it signs.
     pub key_lead: Duration,
 }
@@ -128,6 +131,7 @@ pub fn declared() -> Vec<&'static Setting> {
     all.extend(telemetry::SETTINGS);
     all.extend(atelier_generation::SETTINGS);
     all.extend(crate::client::settings::SETTINGS);
+    all.push(&atelier_kit::limit::LIMITS);
     all.push(&atelier_upstream::registry::MODELS);
     for seat in ROSTER {
         all.push(&seat.url);
@@ -191,6 +195,7 @@ impl Config {
                 .number(&MAX_CALLS, 1..=1_000_000)
                 .and_then(|calls| usize::try_from(calls).ok())
                 .unwrap_or(4096),
+            limits: LimitsConfig::read(settings),
             key_lead: atelier_users::key_lead(settings),
         };
         config.certificates_are_named(settings);
@@ -330,6 +335,8 @@ mod tests {
             ("ATELIER_CHAT_MODELS", "a"),
             ("ATELIER_LOG_FORMAT", "xml"),
             ("ATELIER_S3_ENDPOINT", "http://s3"),
+            ("ATELIER_LIMITS", "/no/such/file"),
+            ("ATELIER_TRUSTED_PROXIES", "10.1.2.3/8"),
             ("ATELIER_TYPO", "1"),
         ] {
             let settings = args.settings([(name.to_owned(), value.to_owned())].into_iter());

@@ -10,6 +10,7 @@ mod config;
 mod doors;
 mod inventory;
 mod keys;
+mod limits;
 mod links;
 mod memory;
 mod mesh;
@@ -76,6 +77,7 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
             ended
         }
         Some(Command::Models(asked)) => models::run(&asked.command),
+        Some(Command::Limits(asked)) => limits::run(&asked.command),
         Some(Command::Simulator(asked)) => simulator::run(asked).await,
         Some(Command::Client(command)) => client::run(command, &settings, &args).await,
     }

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use atelier_edge::{Destination, Door};
 use atelier_kit::identity::{AccessVerifier, Revocations, ServiceTokens, Verifier};
 use atelier_kit::inbound::Inbound;
+use atelier_kit::limit::Limits;
 use atelier_kit::link::{Links, Route};
 use atelier_kit::page::Pages;
 use atelier_kit::policy::Policies;
@@ -29,7 +30,7 @@ use crate::keys::{UsersExchange, UsersKeys};
 use crate::peers::Peers;
 use crate::revocations::UsersRevocations;
 use crate::roster::{EDGE, KEYS, ROSTER, Seat};
-use crate::{links, objects, operator, roster, running};
+use crate::{limits, links, objects, operator, roster, running};
 
 /// How long the end may take after the time for draining is over.
 const LAST_SECONDS: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ struct Ground {
     policies: Policies,
     routes: BTreeMap<String, Route>,
     revocations: Revocations,
+    limits: Arc<Limits>,
 }
 
 impl Ground {
@@ -94,12 +96,15 @@ impl Mesh {
     /// Starts all roles of the configuration. Returns when every listener is open.
     pub async fn start(mut config: Config) -> anyhow::Result<Self> {
         let (routes, mut pipes) = links::routes(&config);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let ground = Ground {
             secret: prepare(&config)?,
             policies: Policies::read(atelier_proto::DESCRIPTOR)?,
             routes,
             revocations: Revocations::unknown(),
+            limits: config.limits.open(&tasks, &stop),
         };
+        limits::know_every_bucket(&ground.policies)?;
 
         // The edge's socket first: its port is a part of every object's URL.
         let edge_socket = match &config.edge {
@@ -131,8 +136,8 @@ impl Mesh {
             health: Vec::new(),
             closing: CancellationToken::new(),
             servers: TaskTracker::new(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            stop,
+            tasks,
             interrupts: Vec::new(),
             closes: Vec::new(),
             drain: config.drain,
@@ -185,6 +190,7 @@ impl Mesh {
                 verifier,
                 config.max_calls,
             )
+            .limited(ground.limits.clone())
             .guard(service.grpc)
             .merge(service.plain)
             .merge(health);
@@ -271,6 +277,7 @@ impl Mesh {
                 .filter(|seat| seat.objects)
                 .map(|seat| seat.role)
                 .collect(),
+            limits: ground.limits.clone(),
         };
         let router = atelier_edge::build(door, &foundation)?;
         self.serve(router, listener, Side::Edge);

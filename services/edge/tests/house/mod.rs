@@ -13,6 +13,7 @@ use atelier_kit::call::Call;
 use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind, Violation};
 use atelier_kit::identity::KeySource;
+use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::{Link, Route};
 use atelier_kit::policy::Policies;
 use atelier_kit::serve::{Listener, Side, bind, serve};
@@ -345,6 +346,11 @@ pub struct House {
     _folder: tempfile::TempDir,
 }
 
+/// Limits that limit nothing.
+pub fn unlimited() -> Arc<Limits> {
+    Arc::new(Limits::local(Table::unlimited()))
+}
+
 pub fn policies() -> Policies {
     Policies::read(atelier_proto::DESCRIPTOR).unwrap()
 }
@@ -432,13 +438,34 @@ impl House {
         Self::open_at(speech, issuer, health, route, vec![guard], settings).await
     }
 
+    /// With limits, at the edge alone.
+    pub async fn open_limited(settings: &[(&str, &str)], limits: Arc<Limits>) -> Self {
+        let speech = Arc::<Speech>::default();
+        let issuer = Issuer::new();
+        let (service, health) = speech_service(&speech);
+        let (route, guard) = mount_route(service, "tts", policies(), &issuer);
+        Self::furnish(speech, issuer, health, route, vec![guard], settings, limits).await
+    }
+
     pub async fn open_at(
+        speech: Arc<Speech>,
+        issuer: Issuer,
+        health: HealthReporter,
+        tts: Route,
+        guards: Vec<DropGuard>,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        Self::furnish(speech, issuer, health, tts, guards, settings, unlimited()).await
+    }
+
+    async fn furnish(
         speech: Arc<Speech>,
         issuer: Issuer,
         health: HealthReporter,
         tts: Route,
         mut guards: Vec<DropGuard>,
         settings: &[(&str, &str)],
+        limits: Arc<Limits>,
     ) -> Self {
         let recorded = Arc::<AtomicUsize>::default();
         let ledger = analytics::analytics_service_server::AnalyticsServiceServer::new(Ledger(
@@ -474,6 +501,7 @@ impl House {
             jwks: Arc::new(issuer.clone()),
             api_keys: keys.clone(),
             object_roles: vec!["tts"],
+            limits,
         };
         let router = atelier_edge::build(door, &foundation).unwrap();
         let (url, guard) = listen(router, Side::Edge, "127.0.0.1:0").await;

@@ -1,6 +1,5 @@
 //! The outermost layer: gives a call its id and its trace, and tells at its end how it went; it decides nothing.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +11,6 @@ use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
 };
 use tonic::Code;
-use tonic::transport::server::TcpConnectInfo;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -20,8 +18,7 @@ use super::Inbound;
 use super::body::{Ending, Watched};
 use crate::call::{REQUEST_ID, TRACEPARENT, Trace};
 use crate::check::is_id;
-use crate::network::Network;
-use crate::tls::TlsPeer;
+use crate::network::{self, Network};
 
 /// A call's id and trace, until [`super::identify`] makes a whole [`crate::call::Call`] of it.
 #[derive(Clone)]
@@ -55,7 +52,7 @@ pub(super) async fn arrive(
     let network = match &inbound.verifier {
         Some(verifier) => verifier.network(headers),
         // The edge is the one who sees it.
-        None => address_of(request.extensions()).map(Network::of),
+        None => network::client(request.extensions()).map(Network::of),
     };
 
     // The path of an unknown method is the caller's own text: it names no span and no metric.
@@ -138,13 +135,6 @@ pub(super) async fn arrive(
         ending.tell(Some(code));
     }
     response.map(|body| axum::body::Body::new(Watched::new(body, ending)))
-}
-
-/// The other end of the connection, where it has an address.
-fn address_of(extensions: &http::Extensions) -> Option<IpAddr> {
-    let tls = extensions.get::<TlsPeer>().map(|peer| peer.address);
-    let plain = || extensions.get::<TcpConnectInfo>()?.remote_addr();
-    tls.or_else(plain).map(|address| address.ip())
 }
 
 /// The status in a set of headers or trailers.

@@ -1,4 +1,4 @@
-//! The innermost layer: who calls, whether the method is for them, and the [`Call`] that the handler reads.
+//! Who calls, whether the method is for them, and the [`Call`] that the handler reads.
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ mod arrival;
 mod body;
 mod deadline;
 mod identify;
+mod limits;
 mod mapping;
 mod message_size;
 mod panic;
@@ -17,6 +18,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 
 use crate::identity::Verifier;
+use crate::limit::Limits;
 use crate::policy::Policies;
 
 pub use body::Leased;
@@ -29,6 +31,8 @@ pub struct Inbound {
     /// At the edge there is none.
     verifier: Option<Verifier>,
     places: Arc<Semaphore>,
+    /// Without any nothing is limited.
+    limits: Option<Arc<Limits>>,
 }
 
 impl Inbound {
@@ -39,6 +43,7 @@ impl Inbound {
             policies,
             verifier: Some(verifier),
             places: Arc::new(Semaphore::new(limit)),
+            limits: None,
         }
     }
 
@@ -50,7 +55,15 @@ impl Inbound {
             policies,
             verifier: None,
             places: Arc::new(Semaphore::new(limit)),
+            limits: None,
         }
+    }
+
+    /// Calls draw from these limits.
+    #[must_use]
+    pub fn limited(mut self, limits: Arc<Limits>) -> Self {
+        self.limits = Some(limits);
+        self
     }
 
     /// Puts the layers around gRPC routes of the contract. The first in the list is the outermost.
@@ -59,8 +72,10 @@ impl Inbound {
             ServiceBuilder::new()
                 // Before the body is read by anybody.
                 .layer(from_fn(message_size::limit))
-                // Innermost: who calls, and whether this method is for them.
-                .layer(from_fn_with_state(self.clone(), identify::identify)),
+                // Who calls, and whether this method is for them.
+                .layer(from_fn_with_state(self.clone(), identify::identify))
+                // Innermost: a call that is refused above has cost nobody anything.
+                .layer(from_fn_with_state(self.clone(), limits::draw)),
         );
         self.guard_open(routes)
     }

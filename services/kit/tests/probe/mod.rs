@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use atelier_kit::identity::{AccessVerifier, KeySource, ServiceTokens, Verifier};
 use atelier_kit::inbound::Inbound;
+use atelier_kit::limit::{Bucket, Limits};
 use atelier_kit::link::{Link, Route, pipe};
 use atelier_kit::policy::{Access, Idempotency, Policies, Policy, Scope};
 use atelier_kit::serve::{Listener, Side, bind, serve};
@@ -47,6 +48,19 @@ pub const FOR_EACH: [(&str, Access); 6] = [
 pub const TO_READ: &str = "/probe.Probe/ToRead";
 /// A unary method for registered accounts, and for API keys with another scope.
 pub const TO_CHAT: &str = "/probe.Probe/ToChat";
+/// A unary method for each rate bucket, for anyone with a token, an API key with the scope included.
+pub const FOR_BUCKET: [(&str, Bucket); 8] = [
+    ("/probe.Probe/DrawsRead", Bucket::Read),
+    ("/probe.Probe/DrawsWrite", Bucket::Write),
+    ("/probe.Probe/DrawsLogin", Bucket::Login),
+    ("/probe.Probe/DrawsRegister", Bucket::Register),
+    ("/probe.Probe/DrawsChat", Bucket::Chat),
+    ("/probe.Probe/DrawsImage", Bucket::Image),
+    ("/probe.Probe/DrawsSpeech", Bucket::Speech),
+    ("/probe.Probe/DrawsAdmin", Bucket::Admin),
+];
+/// A unary method for anyone, by which somebody becomes known.
+pub const SIGN_IN: &str = "/probe.Probe/SignIn";
 /// A unary method for registered accounts.
 pub const FOR_USER: &str = FOR_EACH[2].0;
 /// A unary method for services.
@@ -153,6 +167,7 @@ pub struct Mount {
     pub places: usize,
     pub deadline: Duration,
     pub keys: Arc<dyn KeySource>,
+    pub limits: Option<Arc<Limits>>,
 }
 
 impl Default for Mount {
@@ -162,6 +177,7 @@ impl Default for Mount {
             places: 64,
             deadline: Duration::from_secs(20),
             keys: Arc::new(issuer().clone()),
+            limits: None,
         }
     }
 }
@@ -239,10 +255,26 @@ impl Mount {
         };
         policies.push((TO_READ.to_owned(), scoped(Scope::Read)));
         policies.push((TO_CHAT.to_owned(), scoped(Scope::Chat)));
+        policies.extend(FOR_BUCKET.map(|(path, bucket)| {
+            let drawing = Policy {
+                rate_bucket: bucket.name().into(),
+                scope: Some(Scope::Read),
+                ..policy(Access::Anonymous, false)
+            };
+            (path.to_owned(), drawing)
+        }));
+        let sign_in = Policy {
+            rate_bucket: Bucket::Login.name().into(),
+            ..policy(Access::Public, false)
+        };
+        policies.push((SIGN_IN.to_owned(), sign_in));
         policies.extend(FOR_EACH.map(|(path, access)| (path.to_owned(), policy(access, false))));
         let services = ServiceTokens::new(&secret(), self.role);
         let verifier = Verifier::new(AccessVerifier::new(self.keys), Some(services), self.role);
-        let inbound = Inbound::new(self.role, Policies::new(policies), verifier, self.places);
+        let mut inbound = Inbound::new(self.role, Policies::new(policies), verifier, self.places);
+        if let Some(limits) = self.limits {
+            inbound = inbound.limited(limits);
+        }
         let router = inbound.guard(Service::new(Routes::new(probe)).grpc);
         let closing = CancellationToken::new();
         let closed = closing.clone();
@@ -261,6 +293,12 @@ impl Mount {
 pub fn issuer() -> &'static Issuer {
     static ISSUER: OnceLock<Issuer> = OnceLock::new();
     ISSUER.get_or_init(Issuer::new)
+}
+
+/// The method that draws from a bucket.
+pub fn path_of(bucket: Bucket) -> &'static str {
+    let found = FOR_BUCKET.iter().find(|(_, of)| *of == bucket);
+    found.expect("each bucket has a method").0
 }
 
 /// A unary call.

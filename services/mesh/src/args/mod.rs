@@ -2,6 +2,7 @@
 
 mod admin;
 mod client;
+mod limits;
 mod models;
 mod simulator;
 
@@ -17,6 +18,7 @@ pub use admin::{Admin, AdminCommand, GivenRole, KeysCommand, Way};
 pub use client::{
     Chat, ClientCommand, DeleteAccount, Demo, Export, Format, Image, Login, Say, Usage, Whoami,
 };
+pub use limits::{Limits, LimitsCommand};
 pub use models::{Models, ModelsCommand};
 pub use simulator::Simulator;
 
@@ -62,6 +64,7 @@ Examples:
   atelier say hello -o - | aplay
   atelier admin grant EMAIL   the first admin
   atelier models check FILE   whether a registry of models can be used
+  atelier limits check FILE   whether a file of limits can be used, and what holds with it
   atelier simulator 'chance=429:10'
                               a provider that refuses every tenth call
 
@@ -99,6 +102,8 @@ pub enum Command {
     Admin(Admin),
     /// The registry of models
     Models(Models),
+    /// How often what may be done
+    Limits(Limits),
     /// A provider that fails when it is told to, for any program that speaks the OpenAI-compatible API
     Simulator(Simulator),
 }

@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { connect, createServer as createWire } from "node:net";
@@ -30,7 +30,10 @@ export interface Running {
 /** Starts the binary. Only `settings` reach it, and no variable of the caller's. */
 export async function startMesh(binary: string, options: { tls?: boolean; settings: Record<string, string> }): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), "atelier-browser."));
-  const env: NodeJS.ProcessEnv = { ...options.settings };
+  // The tests ask more often than anybody may.
+  const limits = join(folder, "limits.toml");
+  await writeFile(limits, "unlimited = true\n");
+  const env: NodeJS.ProcessEnv = { ATELIER_LIMITS: limits, ...options.settings };
   for (const [name, value] of Object.entries(process.env)) {
     if (!/^(ATELIER_|OTEL_)|_proxy$/i.test(name)) env[name] = value;
   }

@@ -8,6 +8,7 @@ use crate::running::{Ended, Launch, free_port};
 
 fn demo(folder: &Path, args: &[&str]) -> impl Future<Output = Ended> {
     Launch::new(&["demo"])
+        .limited()
         .args(args)
         .env("HOME", folder.join("home").display().to_string())
         .within(folder)
@@ -42,6 +43,7 @@ async fn the_demo_runs_twice_in_one_folder() {
 async fn the_demo_uses_a_mesh_that_runs() {
     let folder = tempfile::tempdir().unwrap();
     let mesh = Launch::serving(&[], &folder.path().join("mesh"))
+        .limited()
         .start()
         .await;
     tell(folder.path(), &["--url", mesh.edge()]).await;

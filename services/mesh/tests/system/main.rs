@@ -7,6 +7,7 @@ mod demo;
 mod handshake;
 mod invalid;
 mod leaving;
+mod limits;
 mod media;
 mod people;
 mod policy;

@@ -15,7 +15,10 @@ const COMMAND: Duration = Duration::from_secs(60);
 /// How much of a child's log a failed test shows.
 const TAIL_LINES: usize = 60;
 
-/// How the program is started: nothing of this process's environment but the path reaches it.
+/// A file of limits that limits nothing: tests ask more often than anybody may.
+pub const UNLIMITED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/unlimited.toml");
+
+/// How the program is started: nothing of this process's environment but the path reaches it, and nothing is limited.
 pub struct Launch(Command);
 
 impl Launch {
@@ -26,6 +29,7 @@ impl Launch {
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("ATELIER_LIMITS", UNLIMITED)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -41,6 +45,12 @@ impl Launch {
             .arg(data)
             .args(["--port", "0", "--admin-port", "0"]);
         launch
+    }
+
+    /// With the limits that are built in.
+    pub fn limited(mut self) -> Self {
+        self.0.env_remove("ATELIER_LIMITS");
+        self
     }
 
     /// Sets a variable.

@@ -12,6 +12,10 @@
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 while read -r name; do export -n "${name?}"; done < <(compgen -e | grep -E '^(ATELIER_|OTEL_)')
 
+# Scripts ask more often than anybody may.
+ATELIER_LIMITS=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/unlimited.toml
+export ATELIER_LIMITS
+
 # The longest that anything but a build may take, in seconds.
 readonly PATIENCE=60
 

@@ -110,6 +110,10 @@ impl Desk {
             "HOME".to_owned(),
             self.folder().to_str().unwrap().to_owned(),
         )];
+        variables.push((
+            "ATELIER_LIMITS".to_owned(),
+            crate::running::UNLIMITED.to_owned(),
+        ));
         for name in ["PATH", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"] {
             let value = std::env::var_os(name).and_then(|value| value.into_string().ok());
             variables.extend(value.map(|value| (name.to_owned(), value)));

@@ -1,0 +1,332 @@
+//! What the limits promise: the last call that is allowed, the first that is not, and the moment it is again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::MovedTime;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn account(who: &str) -> Counted<'_> {
+    let scope = Scope::Account;
+    Counted { scope, who }
+}
+
+fn anonymous(who: &str) -> Counted<'_> {
+    let scope = Scope::Anonymous;
+    Counted { scope, who }
+}
+
+fn draw_of(who: &str, quota: Quota) -> Draw {
+    let key = Key::of(Bucket::Read, &account(who));
+    let alone = quota.shared(0.5);
+    Draw { key, quota, alone }
+}
+
+fn allowed(drawn: Drawn) -> Option<u32> {
+    match drawn {
+        Drawn::Allowed { remaining, .. } => Some(remaining),
+        Drawn::Refused { .. } => None,
+    }
+}
+
+fn moved(table: Table) -> (Limits, MovedTime) {
+    let time = MovedTime::default();
+    let limits = Limits::new(
+        table,
+        Arc::new(LocalLimiter::default()),
+        Arc::new(time.clone()),
+    );
+    (limits, time)
+}
+
+async fn wait(limits: &Limits, bucket: Bucket, who: &[Counted<'_>]) -> Option<Duration> {
+    match limits.draw(bucket, who).await.unwrap().drawn {
+        Drawn::Allowed { .. } => None,
+        Drawn::Refused { retry_after, .. } => Some(retry_after),
+    }
+}
+
+#[tokio::test]
+async fn every_limit_holds_to_the_call_and_to_the_nanosecond() {
+    for bucket in Bucket::ALL {
+        for scope in Scope::ALL {
+            let (limits, time) = moved(Table::default());
+            let who = [Counted { scope, who: "x" }];
+            let quota = limits.table().quota(bucket, scope).unwrap();
+            for left in (0..quota.burst()).rev() {
+                let verdict = limits.draw(bucket, &who).await.unwrap();
+                assert_eq!(allowed(verdict.drawn), Some(left), "{bucket:?} {scope:?}");
+                assert_eq!((verdict.quota, verdict.scope), (quota, scope));
+            }
+            assert_eq!(
+                wait(&limits, bucket, &who).await,
+                Some(quota.interval()),
+                "{bucket:?} {scope:?}"
+            );
+            time.advance(quota.interval() - Duration::from_nanos(1));
+            assert_eq!(
+                wait(&limits, bucket, &who).await,
+                Some(Duration::from_nanos(1)),
+                "a refused call costs nothing: {bucket:?} {scope:?}"
+            );
+            time.advance(Duration::from_nanos(1));
+            assert_eq!(wait(&limits, bucket, &who).await, None);
+            assert_eq!(wait(&limits, bucket, &who).await, Some(quota.interval()));
+            // Somebody else, and the same one in another bucket, have their own.
+            let other = [Counted { scope, who: "y" }];
+            assert_eq!(wait(&limits, bucket, &other).await, None);
+            let elsewhere = Bucket::ALL.into_iter().find(|b| *b != bucket).unwrap();
+            assert_eq!(wait(&limits, elsewhere, &who).await, None);
+            // A long pause fills it, and no more than that.
+            time.advance(quota.fill() * 10);
+            let verdict = limits.draw(bucket, &who).await.unwrap();
+            assert_eq!(allowed(verdict.drawn), Some(quota.burst() - 1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_anonymous_accounts_gain_nothing() {
+    let (limits, time) = moved(Table::default());
+    let network = anonymous("192.0.2.7");
+    for who in ["a", "b"] {
+        let drawn = wait(&limits, Bucket::Image, &[anonymous(who), network]).await;
+        assert_eq!(drawn, None);
+    }
+    let refused = limits
+        .draw(Bucket::Image, &[anonymous("c"), network])
+        .await
+        .unwrap();
+    assert_eq!(allowed(refused.drawn), None);
+    assert_eq!(refused.scope, Scope::Anonymous);
+    // The account that was refused for its network has lost nothing: elsewhere it has both of its own.
+    let elsewhere = [anonymous("c"), anonymous("198.51.100.1")];
+    let verdict = limits.draw(Bucket::Image, &elsewhere).await.unwrap();
+    assert_eq!(allowed(verdict.drawn), Some(1));
+    // And one that moves from network to network is still one.
+    assert_eq!(
+        wait(&limits, Bucket::Image, &[anonymous("c"), anonymous("x")]).await,
+        None
+    );
+    assert_eq!(
+        wait(&limits, Bucket::Image, &[anonymous("c"), anonymous("y")]).await,
+        Some(30 * SECOND)
+    );
+    time.advance(30 * SECOND);
+    assert_eq!(
+        wait(&limits, Bucket::Image, &[anonymous("d"), network]).await,
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_limit_that_changes_takes_over_what_was_drawn() {
+    let (limits, time) = moved(Table::default());
+    let who = [account("x")];
+    for _ in 0..10 {
+        assert_eq!(wait(&limits, Bucket::Image, &who).await, None);
+    }
+    assert_eq!(wait(&limits, Bucket::Image, &who).await, Some(6 * SECOND));
+    // Ten times as much: what is owed is paid back ten times as fast, and not forgotten.
+    let read = |text: &str| Table::read("limits.toml", text).unwrap();
+    limits.change(read("[image]\naccount = { per_minute = 100 }"));
+    assert_eq!(
+        wait(&limits, Bucket::Image, &who).await,
+        Some(SECOND * 6 / 10)
+    );
+    time.advance(SECOND);
+    assert_eq!(wait(&limits, Bucket::Image, &who).await, None);
+    // Much less: nobody waits longer than the new bucket takes to fill.
+    limits.change(read("[image]\naccount = { per_minute = 60, burst = 1 }"));
+    assert_eq!(wait(&limits, Bucket::Image, &who).await, Some(SECOND));
+    // None, and back again.
+    limits.change(Table::unlimited());
+    assert_eq!(limits.draw(Bucket::Image, &who).await, None);
+    limits.change(Table::default());
+    assert!(wait(&limits, Bucket::Image, &who).await.is_some());
+}
+
+#[tokio::test]
+async fn keys_are_swept_and_bounded_and_strangers_crowd_each_other_alone() {
+    let quota = Quota::new(60, 1).unwrap();
+    let limiter = LocalLimiter::with_room(4);
+    let draw = |who: &'static str, at: Duration| {
+        let limiter = &limiter;
+        async move { allowed(limiter.draw(&[draw_of(who, quota)], at).await.unwrap()) }
+    };
+    let start = 1000 * SECOND;
+    for who in ["a", "b", "c", "d"] {
+        assert_eq!(draw(who, start).await, Some(0));
+    }
+    assert_eq!(draw("e", start).await, Some(0), "the crowd has its one");
+    assert_eq!(draw("f", start).await, None, "and no more");
+    assert_eq!(
+        draw("a", start).await,
+        None,
+        "no stranger empties a known key"
+    );
+    assert_eq!(limiter.len(), 5);
+    // After a second all are full again; whoever comes has a key of his own.
+    let later = start + 2 * SECOND;
+    for who in ["e", "f", "g", "h"] {
+        assert_eq!(draw(who, later).await, Some(0), "{who}");
+    }
+    assert_eq!(limiter.len(), 4);
+}
+
+#[test]
+fn a_large_table_is_swept_before_it_is_full() {
+    let quota = Quota::new(60, 1).unwrap();
+    let limiter = LocalLimiter::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    // A thousand strangers a second, for a minute: a second's worth of them is owed anything at a time.
+    for n in 0..60_000_u64 {
+        let draw = draw_of(&n.to_string(), quota);
+        let at = Duration::from_millis(n);
+        let drawn = runtime.block_on(limiter.draw(&[draw], at)).unwrap();
+        assert_eq!(allowed(drawn), Some(0));
+    }
+    assert!(limiter.len() <= 2_100, "{}", limiter.len());
+}
+
+/// The whole of GCRA, as its definition has it: a theoretical time of arrival for each key.
+#[derive(Default)]
+struct Reference(HashMap<u8, i128>);
+
+impl Reference {
+    fn draw(&mut self, key: u8, quota: Quota, now: i128) -> Result<i128, i128> {
+        let interval = 60_000_000_000 / i128::from(quota.per_minute());
+        let tolerance = interval * (i128::from(quota.burst()) - 1);
+        let arrival = self.0.get(&key).map_or(now, |arrival| now.max(*arrival));
+        if arrival - tolerance > now {
+            return Err(arrival - tolerance - now);
+        }
+        self.0.insert(key, arrival + interval);
+        Ok((tolerance - (arrival - now)) / interval)
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_limiter_is_gcra(
+        per_minute in 1_u32..1000,
+        burst in 1_u32..50,
+        calls in proptest::collection::vec((0_u8..3, 0_u64..5_000_000_000), 1..200),
+    ) {
+        let quota = Quota::new(per_minute, burst).unwrap();
+        let limiter = LocalLimiter::default();
+        let mut reference = Reference::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut now = 1_800_000_000_000_000_000_u64;
+        for (key, pause) in calls {
+            now += pause;
+            let draw = draw_of(&key.to_string(), quota);
+            let drawn = runtime.block_on(limiter.draw(&[draw], Duration::from_nanos(now))).unwrap();
+            let found = match drawn {
+                Drawn::Allowed { remaining, .. } => Ok(i128::from(remaining)),
+                Drawn::Refused { retry_after, .. } => Err(i128::try_from(retry_after.as_nanos()).unwrap()),
+            };
+            prop_assert_eq!(found, reference.draw(key, quota, i128::from(now)));
+        }
+    }
+}
+
+/// A store that several processes would share.
+#[derive(Default)]
+struct Shared {
+    is_away: AtomicBool,
+    hangs: AtomicBool,
+    asked: AtomicUsize,
+    inner: LocalLimiter,
+}
+
+#[async_trait]
+impl Limiter for Arc<Shared> {
+    async fn draw(&self, draws: &[Draw], now: Duration) -> Result<Drawn, Away> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Away);
+        }
+        self.inner.draw(draws, now).await
+    }
+}
+
+#[tokio::test]
+async fn while_the_shared_store_is_away_a_share_of_the_limit_holds_and_it_is_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let shared = Arc::new(Shared::default());
+    let time = MovedTime::default();
+    let limits = Limits::new(
+        Table::default(),
+        Arc::new(FailoverLimiter::new(Arc::new(shared.clone()))),
+        Arc::new(time.clone()),
+    );
+    let who = [account("x")];
+    let count = |limits| count(limits, &who);
+    assert_eq!(wait(&limits, Bucket::Image, &who).await, None);
+    assert_eq!(shared.asked.load(Ordering::SeqCst), 1);
+    for way in [&shared.is_away, &shared.hangs] {
+        way.store(true, Ordering::SeqCst);
+        time.advance(120 * SECOND);
+        let before = shared.asked.load(Ordering::SeqCst);
+        // Half of ten.
+        assert_eq!(count(&limits).await, 5);
+        assert_eq!(
+            shared.asked.load(Ordering::SeqCst),
+            before + 1,
+            "it is left alone"
+        );
+        time.advance(SECOND);
+        assert!(wait(&limits, Bucket::Image, &who).await.is_some());
+        assert_eq!(
+            shared.asked.load(Ordering::SeqCst),
+            before + 2,
+            "and asked again"
+        );
+        way.store(false, Ordering::SeqCst);
+    }
+    let told = handle.render();
+    // Five and one refusal, and one refusal a second later: twice.
+    assert!(
+        told.contains("atelier_rate_limiter_fallbacks_total 14"),
+        "{told}"
+    );
+    time.advance(SECOND);
+    assert_eq!(count(&limits).await, 10, "it is back with all of its limit");
+}
+
+async fn count(limits: &Limits, who: &[Counted<'_>]) -> usize {
+    let mut drawn = 0;
+    while wait(limits, Bucket::Image, who).await.is_none() {
+        drawn += 1;
+    }
+    drawn
+}
+
+#[tokio::test]
+async fn a_limiter_that_is_away_lets_nobody_in() {
+    let shared = Arc::new(Shared::default());
+    shared.is_away.store(true, Ordering::SeqCst);
+    let limits = Limits::new(
+        Table::default(),
+        Arc::new(shared),
+        Arc::new(MovedTime::default()),
+    );
+    assert_eq!(
+        wait(&limits, Bucket::Image, &[account("x")]).await,
+        Some(SECOND)
+    );
+}
