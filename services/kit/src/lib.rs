@@ -18,6 +18,7 @@
 //! | [`page`] | signed keyset page tokens |
 //! | [`config`] | settings, read from a map |
 //! | [`sqlite`] | the embedded database, opened the one safe way |
+//! | [`together`] | work that costs the same for one as for many |
 //! | [`objects`] | the object store, embedded or any S3 |
 //! | [`telemetry`] | logs, traces and metrics |
 //! | [`service`] | what the mesh hands a service, and what it gets back |
@@ -46,3 +47,4 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tls;
+pub mod together;

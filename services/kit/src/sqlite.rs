@@ -1,5 +1,7 @@
 //! The embedded database, opened the one safe way: WAL, one writer that begins at once, readers that never write.
 
+mod write;
+
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +10,21 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions as _, SqliteConnection};
+
+pub use write::Write;
+use write::WriteConnection;
+
+/// How many statements a connection keeps prepared.
+const STATEMENTS: usize = 400;
+/// How many may read at once.
+const READERS: u32 = 4;
 
 /// One SQLite file. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Database {
     read: SqlitePool,
-    write: SqlitePool,
+    write: WriteConnection,
 }
 
 /// Why a database could not be opened.
@@ -67,26 +77,33 @@ impl Database {
             .busy_timeout(Duration::from_secs(5))
             // What is deleted is overwritten, and not only unlinked: somebody who leaves leaves nothing in free pages.
             .pragma("secure_delete", "ON")
-            .foreign_keys(true);
-        let write = SqlitePoolOptions::new()
+            .foreign_keys(true)
+            // Each size of a group is a statement of its own.
+            .statement_cache_capacity(STATEMENTS);
+        let migrating = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options.clone())
             .await
             .map_err(open)?;
         for migrator in migrators {
             migrator
-                .run(&write)
+                .run(&migrating)
                 .await
                 .map_err(|source| OpenError::Migrate {
                     path: path.display().to_string(),
                     source,
                 })?;
         }
+        migrating.close().await;
+        let write = options.connect().await.map_err(open)?;
         let read = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.read_only(true))
+            .max_connections(READERS)
+            // A connection into a file does not go away by itself, and each question would cost a second one.
+            .test_before_acquire(false)
+            .connect_with(options.clone().read_only(true))
             .await
             .map_err(open)?;
+        let write = WriteConnection::new(options, write);
         Ok(Self { read, write })
     }
 
@@ -96,18 +113,14 @@ impl Database {
     }
 
     /// Begins a writing transaction. It holds the file's one write lock until it is committed or dropped.
-    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        // A deferred transaction that reads first fails at once with SQLITE_BUSY when another has written since.
-        self.write.begin_with("BEGIN IMMEDIATE").await
+    pub async fn begin(&self) -> Result<Write, sqlx::Error> {
+        self.write.begin().await
     }
 
     /// Writes what was written so far back into the file and empties the log beside it, so that what was erased stands
     /// in neither. Readers that are under way may keep it from that; then the next writers do it bit by bit.
     pub async fn write_back(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_all(&self.write)
-            .await
-            .map(drop)
+        self.write.write_back().await
     }
 
     /// Writes all pages back and closes the file.

@@ -38,12 +38,9 @@ pub trait ConversationStore: Send + Sync + 'static {
         after: i64,
         limit: i64,
     ) -> Result<Vec<Message>, Error>;
-    /// The latest messages before a reply, the oldest first.
-    async fn before(
-        &self,
-        reply_id: &str,
-        limit: i64,
-    ) -> Result<(Conversation, Vec<Message>), Error>;
+    /// What a reply is to: the system prompt of its conversation, and what was said before it, the latest at most so many, the
+    /// oldest first.
+    async fn before(&self, reply_id: &str, limit: i64) -> Result<(String, Vec<Turn>), Error>;
 
     /// Erases at most so many messages of an owner, none of which is being made, with what their generations keep. Returns
     /// the generation of each, where it has one; an empty answer is the end of them.

@@ -39,16 +39,12 @@ impl ReplyProvider {
         match of {
             Of::Turns(turns) => Ok(shown("", turns.into_iter())),
             Of::Message { reply_id, .. } => {
-                let (conversation, messages) = self
+                let (system_prompt, turns) = self
                     .store
                     .before(&reply_id, HISTORY)
                     .await
                     .map_err(|error| Failure::internal(&error))?;
-                let turns = messages.into_iter().map(|message| Turn {
-                    speaker: message.speaker,
-                    text: message.text,
-                });
-                Ok(shown(&conversation.system_prompt, turns))
+                Ok(shown(&system_prompt, turns.into_iter()))
             }
         }
     }

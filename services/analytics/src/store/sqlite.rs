@@ -1,10 +1,12 @@
 //! Usage in SQLite: an event and the sums of its hour change in one transaction; nothing but this file knows its tables.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
 use atelier_kit::sqlite::{Database, Writer};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _};
 
 use crate::error::Error;
 use crate::ports::UsageStore;
@@ -13,6 +15,8 @@ use crate::usage::{Counts, Cursor, Event, Figures, HourKey, MAX_HOUR, Outcome, R
 
 /// Where a sum is cut in two: SQLite's SUM fails when it overflows, and the sums of both parts cannot.
 const SPLIT: i64 = 1_000_000_000;
+/// How many events one statement keeps; SQLite takes 32,766 values in one.
+const AT_ONCE: usize = 100;
 
 /// Usage in one SQLite file.
 pub struct SqliteUsageStore {
@@ -79,15 +83,14 @@ macro_rules! summary {
 impl UsageStore for SqliteUsageStore {
     async fn record(&self, events: &[Event]) -> Result<Recorded, Error> {
         let mut transaction = self.database.begin().await.map_err(Error::store)?;
-        let mut new = Vec::with_capacity(events.len());
-        for event in events {
-            if insert_event(&mut transaction, event)
-                .await
-                .map_err(Error::store)?
-            {
-                new.push(event);
-            }
-        }
+        let mut left = insert_events(&mut transaction, events)
+            .await
+            .map_err(Error::store)?;
+        // Of one that is told twice in a call, one is new.
+        let new: Vec<&Event> = events
+            .iter()
+            .filter(|event| left.remove(&(event.source.clone(), event.id.clone())))
+            .collect();
         let recorded = Recorded {
             new: i32::try_from(new.len()).map_err(Error::store)?,
             duplicates: i32::try_from(events.len() - new.len()).map_err(Error::store)?,
@@ -164,31 +167,38 @@ impl UsageStore for SqliteUsageStore {
     }
 }
 
-/// Keeps an event; false when its (source, id) was known.
-async fn insert_event(writer: &mut Writer, event: &Event) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "INSERT INTO usage_events (source, id, user_id, provider, model, outcome, input_tokens, output_tokens,
-                                   images, characters, audio_millis, estimated, duration, time)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-         ON CONFLICT (source, id) DO NOTHING",
-    )
-    .bind(&event.source)
-    .bind(&event.id)
-    .bind(&event.user_id)
-    .bind(&event.provider)
-    .bind(&event.model)
-    .bind(event.outcome.name())
-    .bind(event.figures.input_tokens)
-    .bind(event.figures.output_tokens)
-    .bind(event.figures.images)
-    .bind(event.figures.characters)
-    .bind(event.figures.audio_millis)
-    .bind(event.estimated)
-    .bind(event.duration)
-    .bind(event.time)
-    .execute(writer)
-    .await?;
-    Ok(done.rows_affected() == 1)
+/// Keeps events; returns those, by source and id, that were not known.
+async fn insert_events(
+    writer: &mut Writer,
+    events: &[Event],
+) -> Result<HashSet<(String, String)>, sqlx::Error> {
+    let mut new = HashSet::with_capacity(events.len());
+    for events in events.chunks(AT_ONCE) {
+        let mut query = QueryBuilder::new(
+            "INSERT INTO usage_events (source, id, user_id, provider, model, outcome, input_tokens, output_tokens, images, \
+             characters, audio_millis, estimated, duration, time) ",
+        );
+        query.push_values(events, |mut row, event| {
+            row.push_bind(&event.source)
+                .push_bind(&event.id)
+                .push_bind(&event.user_id)
+                .push_bind(&event.provider)
+                .push_bind(&event.model)
+                .push_bind(event.outcome.name())
+                .push_bind(event.figures.input_tokens)
+                .push_bind(event.figures.output_tokens)
+                .push_bind(event.figures.images)
+                .push_bind(event.figures.characters)
+                .push_bind(event.figures.audio_millis)
+                .push_bind(event.estimated)
+                .push_bind(event.duration)
+                .push_bind(event.time);
+        });
+        query.push(" ON CONFLICT (source, id) DO NOTHING RETURNING source, id");
+        let kept: Vec<(String, String)> = query.build_query_as().fetch_all(&mut *writer).await?;
+        new.extend(kept);
+    }
+    Ok(new)
 }
 
 /// Adds counts to an hour. Both sides are at most [`MAX_HOUR`], so the addition cannot overflow before it is cut.

@@ -1,6 +1,7 @@
 //! Durable records; each adapter writes the service's own rows in the same transaction, through a projection.
 
 mod departed;
+mod groups;
 mod outboxes;
 mod refusal;
 mod rows;

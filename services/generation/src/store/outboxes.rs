@@ -4,10 +4,29 @@ use async_trait::async_trait;
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::Usage;
 use prost::Message as _;
+use sqlx::QueryBuilder;
 
 use super::sqlite::SqliteRecord;
 use crate::error::Error;
 use crate::ports::{Outbox, Settlement, Settlements};
+
+impl SqliteRecord {
+    async fn drop_all(&self, sql: &'static str, ids: &[String]) -> Result<(), Error> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.database.begin().await?;
+        QueryBuilder::new(sql)
+            .push_tuples(ids, |mut row, id| {
+                row.push_bind(id);
+            })
+            .build()
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
 
 #[async_trait]
 impl Outbox for SqliteRecord {
@@ -32,15 +51,8 @@ impl Outbox for SqliteRecord {
     }
 
     async fn acknowledge(&self, ids: &[String]) -> Result<(), Error> {
-        let mut tx = self.database.begin().await?;
-        for id in ids {
-            sqlx::query("DELETE FROM generation_outbox WHERE id = $1")
-                .bind(id)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        self.drop_all("DELETE FROM generation_outbox WHERE id IN ", ids)
+            .await
     }
 }
 
@@ -66,14 +78,7 @@ impl Settlements for SqliteRecord {
     }
 
     async fn settled(&self, ids: &[String]) -> Result<(), Error> {
-        let mut tx = self.database.begin().await?;
-        for id in ids {
-            sqlx::query("DELETE FROM generation_settlements WHERE id = $1")
-                .bind(id)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        self.drop_all("DELETE FROM generation_settlements WHERE id IN ", ids)
+            .await
     }
 }

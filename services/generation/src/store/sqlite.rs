@@ -5,16 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use atelier_kit::moment;
 use atelier_kit::sqlite::{Database, Writer};
-use atelier_proto::generation::v1::{FinishReason, Snapshot, State};
+use atelier_proto::generation::v1::{Snapshot, State};
 use futures_util::TryStreamExt as _;
 use prost::Message as _;
 use sqlx::migrate::Migrator;
 
-use super::departed::refuse_departed;
+use super::groups::{Begins, Ends, MOST};
 use super::refusal::Refusal;
-use super::rows::{COLUMNS, LISTED, Listed, Row, digest, read, repeated};
+use super::rows::{COLUMNS, LISTED, Listed, Row, read, repeated};
 use crate::error::Error;
-use crate::fold::base;
 use crate::ports::{
     End, GenerationRecord, Inserted, Lease, Listing, NewGeneration, Open, Record, Repeat,
 };
@@ -41,13 +40,40 @@ pub trait Projection: Send + Sync + 'static {
         record: &GenerationRecord,
         end: &End,
     ) -> Result<(), sqlx::Error>;
+
+    /// Several are about to be, of different subjects. Where one is refused, nothing of any of them is written, and each is
+    /// tried by itself. For services that can do it in fewer statements.
+    async fn all_created(
+        &self,
+        writer: &mut Writer,
+        new: &[&NewGeneration],
+    ) -> Result<(), Refusal> {
+        for new in new {
+            self.created(writer, new).await?;
+        }
+        Ok(())
+    }
+
+    /// Several are about to end. Where one cannot, nothing of any of them is written, and each is tried by itself.
+    async fn all_ended(
+        &self,
+        writer: &mut Writer,
+        ended: &[(GenerationRecord, &End)],
+    ) -> Result<(), sqlx::Error> {
+        for (record, end) in ended {
+            self.ended(writer, record, end).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Keeps records and outbox in one SQLite file.
 #[derive(Clone)]
 pub struct SqliteRecord {
     pub(super) database: Database,
-    projection: Arc<dyn Projection>,
+    pub(super) projection: Arc<dyn Projection>,
+    pub(super) begins: Arc<Begins>,
+    pub(super) ends: Arc<Ends>,
 }
 
 impl SqliteRecord {
@@ -56,6 +82,8 @@ impl SqliteRecord {
         Self {
             database,
             projection,
+            begins: Arc::new(Begins::at_most(MOST)),
+            ends: Arc::new(Ends::at_most(MOST)),
         }
     }
 }
@@ -63,60 +91,7 @@ impl SqliteRecord {
 #[async_trait]
 impl Record for SqliteRecord {
     async fn insert(&self, new: &NewGeneration, state: State) -> Result<Inserted, Error> {
-        let mut tx = self.database.begin().await?;
-        refuse_departed(&mut tx, &new.owner).await?;
-        if let Some(record) = repeated(&mut tx, new.again()).await? {
-            return Ok(Inserted::Existing(Box::new(record)));
-        }
-        self.projection.created(&mut tx, new).await?;
-        let now = moment::now();
-        let snapshot = Snapshot {
-            state: state.into(),
-            model: new.model.clone(),
-            ..Snapshot::default()
-        };
-        sqlx::query(
-            "INSERT INTO generations (id, owner, request_id, digest, kind, task, state, epoch, heartbeat, provider, \
-             model, snapshot, sequence, create_time, subject, priority) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, $8, $9, $10, $11, $12, $13, $14)",
-        )
-        .bind(&new.id)
-        .bind(&new.owner)
-        .bind(&new.request_id)
-        .bind(digest(new.again()))
-        .bind(new.kind)
-        .bind(new.task.as_ref())
-        .bind(i32::from(state))
-        .bind(&new.provider)
-        .bind(&new.model)
-        .bind(snapshot.encode_to_vec())
-        .bind(base(1))
-        .bind(now)
-        .bind(&new.subject)
-        .bind(new.priority.weight())
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(Inserted::New(Box::new(GenerationRecord {
-            id: new.id.clone(),
-            owner: new.owner.clone(),
-            kind: new.kind.to_owned(),
-            subject: new.subject.clone(),
-            priority: new.priority,
-            task: new.task.clone(),
-            state,
-            epoch: 1,
-            heartbeat: 0,
-            cancel_requested: false,
-            provider: new.provider.clone(),
-            model: new.model.clone(),
-            snapshot,
-            sequence: base(1),
-            finish_reason: FinishReason::Unspecified,
-            failure: None,
-            create_time: now,
-            end_time: None,
-        })))
+        self.begin_together(new, state).await
     }
 
     async fn repeated(&self, again: Repeat<'_>) -> Result<Option<GenerationRecord>, Error> {
@@ -154,53 +129,7 @@ impl Record for SqliteRecord {
     }
 
     async fn finish(&self, lease: &Lease, end: &End) -> Result<(), Error> {
-        let mut tx = self.database.begin().await?;
-        let now = moment::now();
-        let failure = end.failure.as_ref();
-        let done = sqlx::query(
-            "UPDATE generations SET state = $1, snapshot = $2, sequence = $3, finish_reason = $4, \
-             failure_reason = $5, failure_message = $6, retryable = $7, end_time = $8, heartbeat = heartbeat + 1, \
-             provider = $11, model = $12 WHERE id = $9 AND epoch = $10 AND end_time IS NULL",
-        )
-        .bind(i32::from(end.state))
-        .bind(end.snapshot.encode_to_vec())
-        .bind(end.sequence)
-        .bind(i32::from(end.finish_reason))
-        .bind(failure.map(|failure| failure.reason.as_str()))
-        .bind(failure.map(|failure| failure.message.as_str()))
-        .bind(failure.is_some_and(|failure| failure.retryable))
-        .bind(now)
-        .bind(&lease.id)
-        .bind(lease.epoch)
-        // Who made it in the end may be another than was chosen.
-        .bind(&end.usage_event.provider)
-        .bind(&end.usage_event.model)
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(Error::LeaseLost);
-        }
-        let record = read(&mut tx, &lease.id).await?.ok_or(Error::LeaseLost)?;
-        self.projection.ended(&mut tx, &record, end).await?;
-        sqlx::query(
-            "INSERT INTO generation_outbox (id, event, create_time, owner) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(&lease.id)
-        .bind(end.usage_event.encode_to_vec())
-        .bind(now)
-        .bind(&record.owner)
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query(
-            "INSERT INTO generation_settlements (id, usage, create_time) VALUES ($1, $2, $3)",
-        )
-        .bind(&lease.id)
-        .bind(end.settlement.charge.map(|usage| usage.encode_to_vec()))
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
+        self.end_together(lease, end).await
     }
 
     async fn request_cancel(&self, id: &str) -> Result<Option<State>, Error> {

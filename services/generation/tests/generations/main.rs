@@ -6,6 +6,7 @@ mod crashes;
 mod departures;
 mod ends;
 mod fences;
+mod groups;
 mod journals;
 mod lists;
 mod money;

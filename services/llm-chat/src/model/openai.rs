@@ -2,6 +2,7 @@
 //!
 //! Source of the shapes: <https://platform.openai.com/docs/api-reference/chat/streaming>.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -61,22 +62,26 @@ struct StreamOptions {
 }
 
 #[derive(Deserialize)]
-struct Chunk {
+struct Chunk<'a> {
     // Some servers send `null` in the chunk that carries the usage.
-    choices: Option<Vec<Choice>>,
+    #[serde(borrow)]
+    choices: Option<Vec<Choice<'a>>>,
     usage: Option<Used>,
     error: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
-    delta: Option<Content>,
-    finish_reason: Option<String>,
+struct Choice<'a> {
+    #[serde(borrow)]
+    delta: Option<Content<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-struct Content {
-    content: Option<String>,
+struct Content<'a> {
+    #[serde(borrow)]
+    content: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -151,11 +156,11 @@ fn deltas(
                 if let Some(text) = choice.delta.and_then(|delta| delta.content)
                     && !text.is_empty()
                 {
-                    yield Delta::Text(text);
+                    yield Delta::Text(text.into_owned());
                 }
                 if let Some(reason) = choice.finish_reason {
                     finished = true;
-                    yield Delta::Finish(match reason.as_str() {
+                    yield Delta::Finish(match &*reason {
                         "length" => FinishReason::Length,
                         "content_filter" => FinishReason::ContentFilter,
                         _ => FinishReason::Stop,

@@ -9,7 +9,7 @@ use prost::Message as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
-use crate::conversation::{Conversation, Message, NewConversation, Speaker};
+use crate::conversation::{Conversation, Message, NewConversation, Speaker, Turn};
 use crate::error::Error;
 use crate::ports::ConversationStore;
 
@@ -52,11 +52,7 @@ impl FromRow<'_, SqliteRow> for Message {
             id: row.try_get("id")?,
             conversation_id: row.try_get("conversation_id")?,
             position: row.try_get("position")?,
-            speaker: match Role::try_from(row.try_get::<i32, _>("role")?) {
-                Ok(Role::Assistant) => Speaker::Assistant,
-                Ok(Role::System) => Speaker::System,
-                _ => Speaker::User,
-            },
+            speaker: speaker(row.try_get("role")?),
             text: row.try_get("text")?,
             state: State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified),
             generation_id: row.try_get("generation_id")?,
@@ -68,6 +64,14 @@ impl FromRow<'_, SqliteRow> for Message {
                 .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             create_time: row.try_get("create_time")?,
         })
+    }
+}
+
+fn speaker(role: i32) -> Speaker {
+    match Role::try_from(role) {
+        Ok(Role::Assistant) => Speaker::Assistant,
+        Ok(Role::System) => Speaker::System,
+        _ => Speaker::User,
     }
 }
 
@@ -233,31 +237,28 @@ impl ConversationStore for SqliteConversationStore {
         Ok(rows)
     }
 
-    async fn before(
-        &self,
-        reply_id: &str,
-        limit: i64,
-    ) -> Result<(Conversation, Vec<Message>), Error> {
-        let reply: Message = sqlx::query_as(one(MESSAGE, "FROM messages WHERE id = $1"))
-            .bind(reply_id)
-            .fetch_optional(self.database.read())
-            .await?
-            .ok_or(Error::NoConversation)?;
-        let conversation = sqlx::query_as(one(CONVERSATION, "FROM conversations WHERE id = $1"))
-            .bind(&reply.conversation_id)
-            .fetch_one(self.database.read())
-            .await?;
-        let mut messages: Vec<Message> = sqlx::query_as(one(
-            MESSAGE,
-            "FROM messages WHERE conversation_id = $1 AND position < $2 ORDER BY position DESC LIMIT $3",
-        ))
-        .bind(&reply.conversation_id)
-        .bind(reply.position)
+    async fn before(&self, reply_id: &str, limit: i64) -> Result<(String, Vec<Turn>), Error> {
+        // One question, since each costs as much as a reply's whole way through the mesh.
+        let rows: Vec<(String, Option<i32>, Option<String>)> = sqlx::query_as(
+            "SELECT c.system_prompt, m.role, m.text FROM messages r JOIN conversations c ON c.id = r.conversation_id \
+             LEFT JOIN messages m ON m.conversation_id = r.conversation_id AND m.position < r.position \
+             WHERE r.id = $1 ORDER BY m.position DESC LIMIT $2",
+        )
+        .bind(reply_id)
         .bind(limit)
         .fetch_all(self.database.read())
         .await?;
-        messages.reverse();
-        Ok((conversation, messages))
+        let mut system_prompt = None;
+        let mut turns = Vec::with_capacity(rows.len());
+        for (prompt, role, text) in rows {
+            system_prompt = Some(prompt);
+            if let (Some(role), Some(text)) = (role, text) {
+                let speaker = speaker(role);
+                turns.push(Turn { speaker, text });
+            }
+        }
+        turns.reverse();
+        Ok((system_prompt.ok_or(Error::NoConversation)?, turns))
     }
 
     async fn erase_messages(&self, owner: &str, limit: i64) -> Result<Vec<Option<String>>, Error> {

@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer};
-use sqlx::{Sqlite, Transaction};
+use atelier_kit::sqlite::{Database, Write, Writer};
 
 use super::{audit, failed, rows};
 use crate::audit::Act;
@@ -160,7 +159,7 @@ async fn insert_codes(
 
 /// A factor, held by the one writing transaction.
 struct SqliteFactor {
-    writer: Transaction<'static, Sqlite>,
+    writer: Write,
     state: FactorState,
 }
 

@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer};
-use sqlx::{Sqlite, Transaction};
+use atelier_kit::sqlite::{Database, Write, Writer};
 
 use super::rows::{self, UserRow, user_columns};
 use super::{audit, failed};
@@ -284,7 +283,7 @@ impl SessionStore for SqliteSessionStore {
 
 /// A family, held by the one writing transaction.
 struct SqliteFamily {
-    writer: Transaction<'static, Sqlite>,
+    writer: Write,
     presented: TokenHash,
     state: FamilyState,
 }

@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer};
-use sqlx::{Sqlite, Transaction};
+use atelier_kit::sqlite::{Database, Write, Writer};
 
 use super::{audit, failed, identities, mails, rows};
 use crate::audit::Act;
@@ -238,7 +237,7 @@ impl SignInStore for SqliteSignInStore {
 
 /// A sign-in, held by the one writing transaction.
 struct SqliteHeld {
-    writer: Transaction<'static, Sqlite>,
+    writer: Write,
     token: TokenHash,
     person: Person,
     standing: Standing,

@@ -1,0 +1,361 @@
+//! Records that begin or end at the same time, written in one transaction: a commit costs the same for one as for many, and so
+//! does a statement. One that cannot be written with the others is tried by itself, and fails alone.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use atelier_kit::moment;
+use atelier_kit::sqlite::Writer;
+use atelier_kit::together::Together;
+use atelier_proto::generation::v1::{FinishReason, Snapshot, State};
+use futures_util::FutureExt as _;
+use prost::Message as _;
+use sqlx::QueryBuilder;
+
+use super::rows::{COLUMNS, Row, digest, repeated};
+use super::sqlite::SqliteRecord;
+use crate::error::Error;
+use crate::fold::base;
+use crate::ports::{End, GenerationRecord, Inserted, Lease, NewGeneration};
+
+/// The most that are written together.
+pub(super) const MOST: usize = 64;
+
+/// One that begins.
+pub(super) struct Begin {
+    new: NewGeneration,
+    state: State,
+}
+
+/// One that ends.
+pub(super) struct Ending {
+    lease: Lease,
+    end: End,
+}
+
+/// `None` says that this one must be tried by itself.
+pub(super) type Begins = Together<Begin, Option<Result<Inserted, Error>>>;
+pub(super) type Ends = Together<Ending, Option<Result<(), Error>>>;
+
+/// What one of the two would not see of the other.
+fn concern_each_other(one: &Begin, other: &Begin) -> bool {
+    let (one, other) = (&one.new, &other.new);
+    let same_request =
+        one.request_id.is_some() && one.owner == other.owner && one.request_id == other.request_id;
+    let same_subject = !one.subject.is_empty() && one.subject == other.subject;
+    one.id == other.id || same_request || same_subject
+}
+
+/// What each of a group is told of what came of trying all of it; a panic is that of its one member, or each is tried by itself.
+fn divided<R>(
+    tried: std::thread::Result<Result<Vec<Result<R, Error>>, Error>>,
+    size: usize,
+) -> Vec<Option<Result<R, Error>>> {
+    match tried {
+        Ok(Ok(told)) => told.into_iter().map(Some).collect(),
+        Ok(Err(error)) if size == 1 => vec![Some(Err(error))],
+        Err(panic) if size == 1 => resume_unwind(panic),
+        Ok(Err(_)) | Err(_) => (0..size).map(|_| None).collect(),
+    }
+}
+
+impl SqliteRecord {
+    pub(super) async fn begin_together(
+        &self,
+        new: &NewGeneration,
+        state: State,
+    ) -> Result<Inserted, Error> {
+        let begin = Begin {
+            new: new.clone(),
+            state,
+        };
+        let serve = |group| self.begin_group(group);
+        match self.begins.join(begin, concern_each_other, serve).await {
+            Some(Some(told)) => told,
+            Some(None) | None => {
+                let begin = Begin {
+                    new: new.clone(),
+                    state,
+                };
+                let mut told = self.try_begins(&[begin]).await?;
+                told.pop().unwrap_or(Err(Error::NotFound))
+            }
+        }
+    }
+
+    async fn begin_group(&self, group: Vec<Begin>) -> Vec<Option<Result<Inserted, Error>>> {
+        let tried = AssertUnwindSafe(self.try_begins(&group)).catch_unwind();
+        divided(tried.await, group.len())
+    }
+
+    /// Writes all of these, or none. What is refused for itself is in its answer, and keeps no other from it.
+    async fn try_begins(&self, group: &[Begin]) -> Result<Vec<Result<Inserted, Error>>, Error> {
+        let mut tx = self.database.begin().await?;
+        let mut told: Vec<Option<Result<Inserted, Error>>> = Vec::with_capacity(group.len());
+        let departed = departed(&mut tx, group).await?;
+        let known = known(&mut tx, group).await?;
+        for Begin { new, .. } in group {
+            told.push(if departed.contains(&new.owner) {
+                Some(Err(Error::Departed))
+            } else if known.contains(&*new.id) {
+                match repeated(&mut tx, new.again()).await {
+                    Ok(Some(record)) => Some(Ok(Inserted::Existing(Box::new(record)))),
+                    Ok(None) => None,
+                    Err(error) => Some(Err(error)),
+                }
+            } else {
+                None
+            });
+        }
+        let fresh: Vec<&Begin> = group
+            .iter()
+            .zip(&told)
+            .filter(|(_, told)| told.is_none())
+            .map(|(begin, _)| begin)
+            .collect();
+        let now = moment::now();
+        if let [first, more @ ..] = &*fresh {
+            if more.is_empty() {
+                self.projection.created(&mut tx, &first.new).await?;
+            } else {
+                let new: Vec<&NewGeneration> = fresh.iter().map(|begin| &begin.new).collect();
+                self.projection.all_created(&mut tx, &new).await?;
+            }
+            insert(&mut tx, &fresh, now).await?;
+            tx.commit().await?;
+        }
+        let answers = group.iter().zip(told).map(|(begin, told)| {
+            told.unwrap_or_else(|| Ok(Inserted::New(Box::new(begin.record(now)))))
+        });
+        Ok(answers.collect())
+    }
+
+    pub(super) async fn end_together(&self, lease: &Lease, end: &End) -> Result<(), Error> {
+        let ending = || Ending {
+            lease: lease.clone(),
+            end: end.clone(),
+        };
+        let serve = |group| self.end_group(group);
+        let same = |one: &Ending, other: &Ending| one.lease.id == other.lease.id;
+        match self.ends.join(ending(), same, serve).await {
+            Some(Some(told)) => told,
+            Some(None) | None => {
+                let mut told = self.try_ends(&[ending()]).await?;
+                told.pop().unwrap_or(Err(Error::NotFound))
+            }
+        }
+    }
+
+    async fn end_group(&self, group: Vec<Ending>) -> Vec<Option<Result<(), Error>>> {
+        let tried = AssertUnwindSafe(self.try_ends(&group)).catch_unwind();
+        divided(tried.await, group.len())
+    }
+
+    /// Ends all of these whose lease holds, or none.
+    async fn try_ends(&self, group: &[Ending]) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut tx = self.database.begin().await?;
+        let now = moment::now();
+        let mut records: HashMap<String, GenerationRecord> = end_rows(&mut tx, group, now)
+            .await?
+            .into_iter()
+            .map(|record| (record.id.clone(), record))
+            .collect();
+        let mut told = Vec::with_capacity(group.len());
+        let mut ended = Vec::with_capacity(group.len());
+        for Ending { lease, end } in group {
+            match records.remove(&lease.id) {
+                Some(record) => {
+                    ended.push((record, end));
+                    told.push(Ok(()));
+                }
+                None => told.push(Err(Error::LeaseLost)),
+            }
+        }
+        if let [(record, end), more @ ..] = &*ended {
+            if more.is_empty() {
+                self.projection.ended(&mut tx, record, end).await?;
+            } else {
+                self.projection.all_ended(&mut tx, &ended).await?;
+            }
+            owe(&mut tx, &ended, now).await?;
+            tx.commit().await?;
+        }
+        Ok(told)
+    }
+}
+
+impl Begin {
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            state: self.state.into(),
+            model: self.new.model.clone(),
+            ..Snapshot::default()
+        }
+    }
+
+    /// The record as it has been written.
+    fn record(&self, now: moment::Micros) -> GenerationRecord {
+        let new = &self.new;
+        GenerationRecord {
+            id: new.id.clone(),
+            owner: new.owner.clone(),
+            kind: new.kind.to_owned(),
+            subject: new.subject.clone(),
+            priority: new.priority,
+            task: new.task.clone(),
+            state: self.state,
+            epoch: 1,
+            heartbeat: 0,
+            cancel_requested: false,
+            provider: new.provider.clone(),
+            model: new.model.clone(),
+            snapshot: self.snapshot(),
+            sequence: base(1),
+            finish_reason: FinishReason::Unspecified,
+            failure: None,
+            create_time: now,
+            end_time: None,
+        }
+    }
+}
+
+/// Those of the owners who have left.
+async fn departed(writer: &mut Writer, group: &[Begin]) -> Result<HashSet<String>, sqlx::Error> {
+    let owners: HashSet<&str> = group.iter().map(|begin| &*begin.new.owner).collect();
+    let gone: Vec<(String,)> =
+        QueryBuilder::new("SELECT owner FROM generation_departed WHERE owner IN ")
+            .push_tuples(owners, |mut row, owner| {
+                row.push_bind(owner);
+            })
+            .build_query_as()
+            .fetch_all(writer)
+            .await?;
+    Ok(gone.into_iter().map(|(owner,)| owner).collect())
+}
+
+/// Those, by the ids that they would have, whose `request_id` has a record already.
+async fn known<'g>(
+    writer: &mut Writer,
+    group: &'g [Begin],
+) -> Result<HashSet<&'g str>, sqlx::Error> {
+    let keyed = || {
+        let new = group.iter().map(|begin| &begin.new);
+        new.filter_map(|new| Some(((&*new.owner, new.request_id.as_deref()?), &*new.id)))
+    };
+    if keyed().next().is_none() {
+        return Ok(HashSet::new());
+    }
+    let found: Vec<(String, String)> = QueryBuilder::new(
+        "SELECT owner, request_id FROM generations WHERE (owner, request_id) IN (",
+    )
+    .push_values(keyed(), |mut row, ((owner, request), _)| {
+        row.push_bind(owner).push_bind(request);
+    })
+    .push(")")
+    .build_query_as()
+    .fetch_all(writer)
+    .await?;
+    let found: HashSet<(&str, &str)> = found.iter().map(|(o, r)| (&**o, &**r)).collect();
+    let known = keyed().filter(|(key, _)| found.contains(key));
+    Ok(known.map(|(_, id)| id).collect())
+}
+
+async fn insert(
+    writer: &mut Writer,
+    group: &[&Begin],
+    now: moment::Micros,
+) -> Result<(), sqlx::Error> {
+    QueryBuilder::new(
+        "INSERT INTO generations (id, owner, request_id, digest, kind, task, state, epoch, heartbeat, provider, model, \
+         snapshot, sequence, create_time, subject, priority) ",
+    )
+    .push_values(group, |mut row, begin| {
+        let new = &begin.new;
+        row.push_bind(&new.id)
+            .push_bind(&new.owner)
+            .push_bind(&new.request_id)
+            .push_bind(digest(new.again()))
+            .push_bind(new.kind)
+            .push_bind(new.task.as_ref())
+            .push_bind(i32::from(begin.state))
+            .push("1, 0")
+            .push_bind(&new.provider)
+            .push_bind(&new.model)
+            .push_bind(begin.snapshot().encode_to_vec())
+            .push_bind(base(1))
+            .push_bind(now)
+            .push_bind(&new.subject)
+            .push_bind(new.priority.weight());
+    })
+    .build()
+    .execute(writer)
+    .await
+    .map(drop)
+}
+
+/// Writes the ends; returns the records of those whose lease held.
+async fn end_rows(
+    writer: &mut Writer,
+    group: &[Ending],
+    now: moment::Micros,
+) -> Result<Vec<GenerationRecord>, sqlx::Error> {
+    let mut query = QueryBuilder::new(
+        "WITH ends (of, at, state, snapshot, sequence, finish_reason, failure_reason, failure_message, retryable, \
+         provider, model) AS (",
+    );
+    query.push_values(group, |mut row, Ending { lease, end }| {
+        let failure = end.failure.as_ref();
+        row.push_bind(&lease.id)
+            .push_bind(lease.epoch)
+            .push_bind(i32::from(end.state))
+            .push_bind(end.snapshot.encode_to_vec())
+            .push_bind(end.sequence)
+            .push_bind(i32::from(end.finish_reason))
+            .push_bind(failure.map(|failure| failure.reason.as_str()))
+            .push_bind(failure.map(|failure| failure.message.as_str()))
+            .push_bind(failure.is_some_and(|failure| failure.retryable))
+            // Who made it in the end may be another than was chosen.
+            .push_bind(&end.usage_event.provider)
+            .push_bind(&end.usage_event.model);
+    });
+    query.push(
+        ") UPDATE generations SET state = ends.state, snapshot = ends.snapshot, sequence = ends.sequence, \
+         finish_reason = ends.finish_reason, failure_reason = ends.failure_reason, \
+         failure_message = ends.failure_message, retryable = ends.retryable, heartbeat = heartbeat + 1, \
+         provider = ends.provider, model = ends.model, end_time = ",
+    );
+    query.push_bind(now);
+    query.push(
+        " FROM ends WHERE generations.id = ends.of AND epoch = ends.at AND end_time IS NULL RETURNING ",
+    );
+    query.push(COLUMNS);
+    let rows: Vec<Row> = query.build_query_as().fetch_all(writer).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// What is to be counted, and what the purse is to hear.
+async fn owe(
+    writer: &mut Writer,
+    ended: &[(GenerationRecord, &End)],
+    now: moment::Micros,
+) -> Result<(), sqlx::Error> {
+    QueryBuilder::new("INSERT INTO generation_outbox (id, event, create_time, owner) ")
+        .push_values(ended, |mut row, (record, end)| {
+            row.push_bind(&record.id)
+                .push_bind(end.usage_event.encode_to_vec())
+                .push_bind(now)
+                .push_bind(&record.owner);
+        })
+        .build()
+        .execute(&mut *writer)
+        .await?;
+    QueryBuilder::new("INSERT INTO generation_settlements (id, usage, create_time) ")
+        .push_values(ended, |mut row, (record, end)| {
+            let charge = end.settlement.charge.map(|usage| usage.encode_to_vec());
+            row.push_bind(&record.id).push_bind(charge).push_bind(now);
+        })
+        .build()
+        .execute(writer)
+        .await
+        .map(drop)
+}
