@@ -56,11 +56,12 @@ impl Provider for ReplyProvider {
         let task = Task::decode(&job.task).map_err(|error| Failure::internal(&error))?;
         let asked = task.asked.as_ref().unwrap_or(&job.model);
         let choice = self.models.now().choose(asked, moment::now())?;
+        let sampling = task.sampling.paid_as(&choice.offer.model);
         let turns = self.turns(task.of).await?;
         let read = read(&turns);
         let ask = |entry: Arc<Entry>| {
             let turns = turns.clone();
-            let sampling = task.sampling.within(&entry.model.limits);
+            let sampling = sampling.within(&entry.model.limits);
             Some(async move {
                 let name = &entry.model.upstream_name;
                 entry.adapter.reply(name, turns, sampling).await

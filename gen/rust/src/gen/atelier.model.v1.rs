@@ -8,7 +8,7 @@ pub struct Terms {
     /// Where the model is in its life.
     #[prost(message, optional, tag = "2")]
     pub lifecycle: ::core::option::Option<Lifecycle>,
-    /// What it costs, one entry for each unit that is counted; empty when nothing is known.
+    /// What it costs now, one entry for each unit that is counted; empty when nothing is known.
     #[prost(message, repeated, tag = "3")]
     pub prices: ::prost::alloc::vec::Vec<Price>,
     /// What it can take.
@@ -20,6 +20,19 @@ pub struct Terms {
     /// The models that are asked in this order when its provider gives nothing; each answer says who made it.
     #[prost(string, repeated, tag = "6")]
     pub fallbacks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What it will cost, where that has been announced, the earliest change first.
+    #[prost(message, repeated, tag = "7")]
+    pub announced_prices: ::prost::alloc::vec::Vec<PriceChange>,
+}
+/// A change of all prices of a model.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PriceChange {
+    /// From when on they hold.
+    #[prost(message, optional, tag = "1")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What it costs from then on, one entry for each unit that is counted; what is not there costs nothing.
+    #[prost(message, repeated, tag = "2")]
+    pub prices: ::prost::alloc::vec::Vec<Price>,
 }
 /// Where a model is in its life, and what comes after it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

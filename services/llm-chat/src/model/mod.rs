@@ -25,6 +25,19 @@ pub struct Sampling {
 }
 
 impl Sampling {
+    /// The same for a reply at this model's prices: where it costs something it has an end, which is asked for of whoever
+    /// writes it.
+    #[must_use]
+    pub fn paid_as(self, model: &ModelSpec) -> Self {
+        match model.limits.output_tokens {
+            Some(most) if model.prices.is_priced() => Self {
+                max_tokens: Some(self.max_tokens.map_or(most, |tokens| tokens.min(most))),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// The same for a model with these limits.
     #[must_use]
     pub fn within(self, limits: &Limits) -> Self {

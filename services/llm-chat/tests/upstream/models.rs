@@ -401,7 +401,9 @@ async fn a_model_that_vanishes_while_somebody_waits_for_it_fails_its_generation(
 #[tokio::test]
 async fn the_list_tells_the_terms() {
     let more = "upstream_name = \"there\"\ncapabilities = [\"streaming\"]\nfallbacks = [\"new\"]\n\
-         prices = { million_input_tokens = 0.15, currency = \"EUR\" }\nlimits = { context_tokens = 8192 }\n";
+         limits = { context_tokens = 8192, output_tokens = 512 }\n\
+         [[models.prices]]\nmillion_input_tokens = 0.15\ncurrency = \"EUR\"\n\
+         [[models.prices]]\nfrom = 2999-01-01\nmillion_input_tokens = 0.2\ncurrency = \"EUR\"\n";
     let desk = Desk::new(
         &(model("a", "good", more) + &model("new", "good", "") + &model("gone", "bad", GONE)),
     );
@@ -424,6 +426,11 @@ async fn the_list_tells_the_terms() {
         (price.unit(), price.micros, price.currency_code.as_str()),
         (PriceUnit::MillionInputTokens, 150_000, "EUR")
     );
+    let [announced] = terms.announced_prices.as_slice() else {
+        panic!("{terms:?}")
+    };
+    assert_eq!(announced.prices[0].micros, 200_000);
+    assert_eq!(announced.start_time.unwrap().seconds, 32_472_144_000);
     assert_eq!(terms.lifecycle.unwrap().state(), LifecycleState::Active);
     let gone = listed[2].terms.clone().unwrap().lifecycle.unwrap();
     assert_eq!(gone.state(), LifecycleState::ShutDown);

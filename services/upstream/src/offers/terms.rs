@@ -3,7 +3,7 @@
 use atelier_kit::moment::{self, Micros};
 use atelier_proto::model::v1 as wire;
 
-use crate::registry::{ModelSpec, Stage, Unit};
+use crate::registry::{ModelSpec, Price, Stage, Unit};
 
 /// The terms of a model at this time.
 pub fn terms(model: &ModelSpec, now: Micros) -> wire::Terms {
@@ -22,20 +22,13 @@ pub fn terms(model: &ModelSpec, now: Micros) -> wire::Terms {
             shut_down_time: model.life.shut_down.map(moment::timestamp),
             replacement: model.life.replacement.clone().unwrap_or_default(),
         }),
-        prices: model
+        prices: prices(model.prices.at(now)),
+        announced_prices: model
             .prices
-            .iter()
-            .map(|price| wire::Price {
-                unit: match price.unit {
-                    Unit::MillionInputTokens => wire::PriceUnit::MillionInputTokens,
-                    Unit::MillionOutputTokens => wire::PriceUnit::MillionOutputTokens,
-                    Unit::Image => wire::PriceUnit::Image,
-                    Unit::MillionCharacters => wire::PriceUnit::MillionCharacters,
-                    Unit::AudioMinute => wire::PriceUnit::AudioMinute,
-                }
-                .into(),
-                micros: price.micros,
-                currency_code: price.currency.clone(),
+            .after(now)
+            .map(|(from, list)| wire::PriceChange {
+                start_time: Some(moment::timestamp(from)),
+                prices: prices(list),
             })
             .collect(),
         limits: Some(wire::Limits {
@@ -48,4 +41,21 @@ pub fn terms(model: &ModelSpec, now: Micros) -> wire::Terms {
         capabilities: model.capabilities.clone(),
         fallbacks: model.fallbacks.clone(),
     }
+}
+
+/// Prices as the wire has them.
+pub fn prices(prices: &[Price]) -> Vec<wire::Price> {
+    let price = |price: &Price| wire::Price {
+        unit: match price.unit {
+            Unit::MillionInputTokens => wire::PriceUnit::MillionInputTokens,
+            Unit::MillionOutputTokens => wire::PriceUnit::MillionOutputTokens,
+            Unit::Image => wire::PriceUnit::Image,
+            Unit::MillionCharacters => wire::PriceUnit::MillionCharacters,
+            Unit::AudioMinute => wire::PriceUnit::AudioMinute,
+        }
+        .into(),
+        micros: price.micros,
+        currency_code: price.currency.clone(),
+    };
+    prices.iter().map(price).collect()
 }

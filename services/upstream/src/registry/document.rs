@@ -8,7 +8,8 @@ use toml::de::DeTable;
 
 use super::fields::{Fields, Placed};
 use super::keys::Seen;
-use super::parts::{life, limits, prices, voices};
+use super::parts::{life, limits, voices};
+use super::price_lists::prices;
 use super::problem::{Collector, Problems};
 use super::{Medium, ModelSpec, OFFLINE, Registry, VoiceSpec, references};
 
@@ -93,6 +94,7 @@ pub(super) struct Written {
     pub(super) replacement_at: Range<usize>,
     pub(super) fallbacks_at: Vec<Range<usize>>,
     pub(super) voices_at: Vec<Range<usize>>,
+    pub(super) currencies: Vec<Placed<String>>,
 }
 
 pub(super) struct Reader<'a, 't> {
@@ -178,8 +180,14 @@ impl Reader<'_, '_> {
             }
         }
         let fallbacks = fields.texts("fallbacks", problems);
-        let prices = prices(&mut fields, medium, problems);
+        let costs = prices(&mut fields, medium, problems);
         let limits = limits(&mut fields, medium, problems);
+        // What may be written without end may cost without end, and nobody could hold that.
+        let is_endless = medium == Some(Medium::Chat) && limits.output_tokens.is_none();
+        if is_endless && costs.prices.is_priced() {
+            let what = "a model that costs something needs `limits.output_tokens`, the most that a reply can cost";
+            problems.add(&costs.at, format!("{}: {what}", fields.what()));
+        }
         let (life, replacement_at) = life(&mut fields, problems);
         let voices = voices(&mut fields, medium, problems);
         let formats = match medium {
@@ -204,7 +212,7 @@ impl Reader<'_, '_> {
                 Some((description, _)) => description,
                 None => format!("{id}, from {provider}"),
             },
-            prices,
+            prices: costs.prices,
             limits,
             life,
             fallbacks,
@@ -227,6 +235,7 @@ impl Reader<'_, '_> {
             replacement_at,
             fallbacks_at,
             voices_at,
+            currencies: costs.currencies,
         };
         Some((written, id_at))
     }

@@ -18,6 +18,7 @@ pub(super) struct Fields<'d> {
     pub(super) at: Range<usize>,
     left: Vec<(&'d str, Range<usize>, &'d Spanned<DeValue<'d>>)>,
     known: Vec<&'static str>,
+    had: Vec<&'static str>,
 }
 
 impl<'d> Fields<'d> {
@@ -30,13 +31,20 @@ impl<'d> Fields<'d> {
             at,
             left: left.collect(),
             known: Vec::new(),
+            had: Vec::new(),
         }
+    }
+
+    /// Whether there was a field of this name that was asked for already.
+    pub(super) fn had(&self, name: &str) -> bool {
+        self.had.contains(&name)
     }
 
     /// Takes a field, whatever it is.
     pub(super) fn take(&mut self, name: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
         self.known.push(name);
         let at = self.left.iter().position(|(key, ..)| *key == name)?;
+        self.had.push(name);
         Some(self.left.remove(at).2)
     }
 

@@ -6,6 +6,10 @@ mod figures;
 mod keys;
 mod life;
 mod parts;
+mod price_lists;
+#[cfg(test)]
+mod price_tests;
+mod prices;
 mod problem;
 mod providers;
 mod references;
@@ -21,6 +25,7 @@ use url::Url;
 pub use document::{BuiltIn, Reading, Surroundings, read};
 pub use keys::Seen;
 pub use life::{Life, Stage, day};
+pub use prices::{Price, PriceList, Prices, Unit};
 pub use problem::{Problem, Problems};
 
 /// The file of the registry.
@@ -161,8 +166,8 @@ pub struct ModelSpec {
     pub formats: Vec<String>,
     /// The ids of the models to ask in its place, in this order, when its provider gives nothing.
     pub fallbacks: Vec<String>,
-    /// What it costs, one price for each unit.
-    pub prices: Vec<Price>,
+    /// What it costs, and will cost.
+    pub prices: Prices,
     /// What it can take.
     pub limits: Limits,
     /// What it can do, in the words of the file.
@@ -183,7 +188,7 @@ impl ModelSpec {
             voices: Vec::new(),
             formats: Vec::new(),
             fallbacks: Vec::new(),
-            prices: Vec::new(),
+            prices: Prices::default(),
             limits: Limits::default(),
             capabilities: Vec::new(),
             life: Life::default(),
@@ -214,32 +219,6 @@ impl VoiceSpec {
             language: None,
         }
     }
-}
-
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// A million tokens read.
-    MillionInputTokens,
-    /// A million tokens written.
-    MillionOutputTokens,
-    /// A picture.
-    Image,
-    /// A million characters spoken.
-    MillionCharacters,
-    /// A minute of audio.
-    AudioMinute,
-}
-
-/// What one unit costs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
-    /// What is counted.
-    pub unit: Unit,
-    /// The price in millionths of the currency.
-    pub micros: i64,
-    /// The currency, as its ISO 4217 code.
-    pub currency: String,
 }
 
 /// What a model can take, where it is known.

@@ -1,4 +1,4 @@
-//! The parts of a model's table: prices, limits, lifecycle and voices; it knows no other model.
+//! The parts of a model's table: limits, lifecycle and voices; it knows no other model.
 
 use std::ops::Range;
 
@@ -6,69 +6,12 @@ use toml::de::DeValue;
 
 use super::fields::{Fields, Placed, text};
 use super::problem::Collector;
-use super::{Life, Limits, Medium, Price, Stage, Unit, VoiceSpec, figures};
+use super::{Life, Limits, Medium, Stage, VoiceSpec, figures};
 
 /// The longest id of a voice.
 const VOICE_BYTES: usize = 64;
 /// The largest count of tokens or characters.
 const COUNT: u32 = 1_000_000_000;
-
-/// What it costs.
-pub(super) fn prices(
-    fields: &mut Fields<'_>,
-    medium: Option<Medium>,
-    problems: &mut Collector<'_>,
-) -> Vec<Price> {
-    let Some(mut table) = fields.table("prices", problems) else {
-        return Vec::new();
-    };
-    let currency = table.with("currency", problems, |value| {
-        value
-            .as_str()
-            .filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()))
-            .map(str::to_owned)
-            .ok_or_else(|| "must be an ISO 4217 code, as in \"USD\"".to_owned())
-    });
-    let currency = currency.map_or_else(|| "USD".to_owned(), |(code, _)| code);
-    let mut prices = Vec::new();
-    for (name, unit, media) in [
-        (
-            "million_input_tokens",
-            Unit::MillionInputTokens,
-            &Medium::ALL[..],
-        ),
-        (
-            "million_output_tokens",
-            Unit::MillionOutputTokens,
-            &Medium::ALL[..],
-        ),
-        ("image", Unit::Image, &[Medium::Image][..]),
-        (
-            "million_characters",
-            Unit::MillionCharacters,
-            &[Medium::Speech][..],
-        ),
-        ("audio_minute", Unit::AudioMinute, &[Medium::Speech][..]),
-    ] {
-        if medium.is_some_and(|medium| !media.contains(&medium)) {
-            continue;
-        }
-        let micros = table.with(name, problems, |value| match value {
-            // Never through a binary fraction: the figure is what is written.
-            DeValue::String(text) => figures::micros(text),
-            DeValue::Integer(number) if number.radix() == 10 => figures::micros(number.as_str()),
-            DeValue::Float(number) => figures::micros(number.as_str()),
-            _ => Err("must be a decimal, as in 0.25 or \"0.25\"".to_owned()),
-        });
-        prices.extend(micros.map(|(micros, _)| Price {
-            unit,
-            micros,
-            currency: currency.clone(),
-        }));
-    }
-    table.end(problems);
-    prices
-}
 
 /// What it can take.
 pub(super) fn limits(

@@ -1,4 +1,4 @@
-//! What a model says of others: that they are there, of its own medium, and lead in no circle.
+//! What a model says of others: that they are there, of its own medium, and lead in no circle; and one currency for all.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -59,6 +59,25 @@ pub(super) fn check(
         }
     }
     circles(models, &ids, problems);
+    currencies(models, problems);
+}
+
+/// All is charged in one currency, the ledger's: there are no rates between two.
+fn currencies(models: &[Placed<Written>], problems: &mut Collector<'_>) {
+    let said = models.iter().flat_map(|(model, _)| {
+        let of = |said| (&model.spec.id, said);
+        model.currencies.iter().map(of)
+    });
+    let mut first: Option<(&str, &str)> = None;
+    for (id, (code, at)) in said {
+        let (other, known) = *first.get_or_insert((id, code));
+        if code != known {
+            let what = format!(
+                "the model {id:?}: its prices are in {code}, and those of {other:?} in {known}: a file has one currency"
+            );
+            problems.add(at, what);
+        }
+    }
 }
 
 fn wrong(

@@ -39,16 +39,16 @@ fn read_for(
     read(content, &around).map(|reading| reading.registry)
 }
 
-fn good(content: &str) -> Registry {
+pub(super) fn good(content: &str) -> Registry {
     read_for(None, content, &[]).unwrap_or_else(|problems| panic!("{problems}\n{content}"))
 }
 
-fn wrong(content: &str) -> Vec<String> {
+pub(super) fn wrong(content: &str) -> Vec<String> {
     let problems = read_for(None, content, &[]).expect_err(content);
     problems.to_string().lines().map(str::to_owned).collect()
 }
 
-const PROVIDER: &str = "[providers.api]\nurl = \"http://api.example/v1\"\n";
+pub(super) const PROVIDER: &str = "[providers.api]\nurl = \"http://api.example/v1\"\n";
 
 /// A chat model of the provider with further lines.
 fn model(id: &str, more: &str) -> String {
@@ -71,6 +71,7 @@ fn the_example_says_what_it_says() {
     let first = &chat.models[0];
     let prices: Vec<(Unit, i64)> = first
         .prices
+        .at(0)
         .iter()
         .map(|price| (price.unit, price.micros))
         .collect();
@@ -348,19 +349,25 @@ fn write(registry: &Registry) -> String {
             model.fallbacks, model.capabilities
         )
         .unwrap();
-        writeln!(out, "[models.prices]\ncurrency = \"EUR\"").unwrap();
-        for price in &model.prices {
-            let name = match price.unit {
-                Unit::MillionInputTokens => "million_input_tokens",
-                _ => "million_output_tokens",
+        let lists = model.prices.lists();
+        for list in lists {
+            let head = match (lists.len(), list.from) {
+                (1, None) => "[models.prices]",
+                _ => "[[models.prices]]",
             };
-            writeln!(
-                out,
-                "{name} = {}.{:06}",
-                price.micros / 1_000_000,
-                price.micros % 1_000_000
-            )
-            .unwrap();
+            writeln!(out, "{head}\ncurrency = \"EUR\"").unwrap();
+            if let Some(from) = list.from {
+                let time = jiff::Timestamp::from_microsecond(from).unwrap();
+                writeln!(out, "from = {time}").unwrap();
+            }
+            for price in &list.prices {
+                let name = match price.unit {
+                    Unit::MillionInputTokens => "million_input_tokens",
+                    _ => "million_output_tokens",
+                };
+                let (whole, part) = (price.micros / 1_000_000, price.micros % 1_000_000);
+                writeln!(out, "{name} = {whole}.{part:06}").unwrap();
+            }
         }
         writeln!(out, "[models.limits]").unwrap();
         for (name, limit) in [
@@ -393,6 +400,9 @@ fn write(registry: &Registry) -> String {
     }
     out
 }
+
+/// The prices of tokens read and written.
+type Costs = (Option<i64>, Option<i64>);
 
 fn any_registry() -> impl Strategy<Value = Registry> {
     let line = "[a-zA-Z0-9é](?:[ -~é🎨&&[^\\\\\"]]{0,20}[a-zA-Z0-9🎨])?";
@@ -434,7 +444,13 @@ fn any_registry() -> impl Strategy<Value = Registry> {
         any::<usize>(),
         life,
         (limit(), limit()),
-        (price(), price()),
+        proptest::collection::vec(
+            (
+                proptest::option::of(0i64..1_000_000_000),
+                (price(), price()),
+            ),
+            0..4,
+        ),
         any::<bool>(),
     );
     (providers, proptest::collection::vec(model, 1..6)).prop_map(|(providers, list)| {
@@ -461,12 +477,26 @@ fn any_registry() -> impl Strategy<Value = Registry> {
                         currency: "EUR".to_owned(),
                     })
                 };
-                model
-                    .prices
-                    .extend(price(Unit::MillionInputTokens, prices.0));
-                model
-                    .prices
-                    .extend(price(Unit::MillionOutputTokens, prices.1));
+                let mut from = None;
+                let list = |(begins, (input, output)): (Option<i64>, Costs)| {
+                    // The first may begin with a moment or without, the others each later than the one before.
+                    from = match (from, begins) {
+                        (None, begins) => begins,
+                        (Some(before), begins) => Some(before + begins.unwrap_or(0) + 1),
+                    };
+                    let input = price(Unit::MillionInputTokens, input);
+                    let output = price(Unit::MillionOutputTokens, output);
+                    let list = PriceList {
+                        from: from.map(|seconds| seconds * 1_000_000),
+                        prices: input.into_iter().chain(output).collect(),
+                    };
+                    from = Some(from.unwrap_or(0));
+                    list
+                };
+                model.prices = Prices::new(prices.into_iter().map(list).collect());
+                if model.prices.is_priced() && model.limits.output_tokens.is_none() {
+                    model.limits.output_tokens = Some(1);
+                }
                 model.capabilities = vec!["streaming".to_owned()];
                 // A replacement comes later in the file: no circles.
                 let replacement = (has && at + 1 < count).then(|| format!("m{}", at + 1));

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/model/v1/model.proto.
  */
 export const file_atelier_model_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("ChxhdGVsaWVyL21vZGVsL3YxL21vZGVsLnByb3RvEhBhdGVsaWVyLm1vZGVsLnYxIsoBCgVUZXJtcxIVCg11cHN0cmVhbV9uYW1lGAEgASgJEi4KCWxpZmVjeWNsZRgCIAEoCzIbLmF0ZWxpZXIubW9kZWwudjEuTGlmZWN5Y2xlEicKBnByaWNlcxgDIAMoCzIXLmF0ZWxpZXIubW9kZWwudjEuUHJpY2USKAoGbGltaXRzGAQgASgLMhguYXRlbGllci5tb2RlbC52MS5MaW1pdHMSFAoMY2FwYWJpbGl0aWVzGAUgAygJEhEKCWZhbGxiYWNrcxgGIAMoCSKFAQoJTGlmZWN5Y2xlEi8KBXN0YXRlGAEgASgOMiAuYXRlbGllci5tb2RlbC52MS5MaWZlY3ljbGVTdGF0ZRIyCg5zaHV0X2Rvd25fdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLcmVwbGFjZW1lbnQYAyABKAkiWQoFUHJpY2USKQoEdW5pdBgBIAEoDjIbLmF0ZWxpZXIubW9kZWwudjEuUHJpY2VVbml0Eg4KBm1pY3JvcxgCIAEoAxIVCg1jdXJyZW5jeV9jb2RlGAMgASgJInAKBkxpbWl0cxIWCg5jb250ZXh0X3Rva2VucxgBIAEoAxIVCg1vdXRwdXRfdG9rZW5zGAIgASgDEhgKEGlucHV0X2NoYXJhY3RlcnMYAyABKAMSDQoFd2lkdGgYBCABKAUSDgoGaGVpZ2h0GAUgASgFKowBCg5MaWZlY3ljbGVTdGF0ZRIfChtMSUZFQ1lDTEVfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZMSUZFQ1lDTEVfU1RBVEVfQUNUSVZFEAESHgoaTElGRUNZQ0xFX1NUQVRFX0RFUFJFQ0FURUQQAhIdChlMSUZFQ1lDTEVfU1RBVEVfU0hVVF9ET1dOEAMqyAEKCVByaWNlVW5pdBIaChZQUklDRV9VTklUX1VOU1BFQ0lGSUVEEAASIwofUFJJQ0VfVU5JVF9NSUxMSU9OX0lOUFVUX1RPS0VOUxABEiQKIFBSSUNFX1VOSVRfTUlMTElPTl9PVVRQVVRfVE9LRU5TEAISFAoQUFJJQ0VfVU5JVF9JTUFHRRADEiEKHVBSSUNFX1VOSVRfTUlMTElPTl9DSEFSQUNURVJTEAQSGwoXUFJJQ0VfVU5JVF9BVURJT19NSU5VVEUQBWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChxhdGVsaWVyL21vZGVsL3YxL21vZGVsLnByb3RvEhBhdGVsaWVyLm1vZGVsLnYxIoMCCgVUZXJtcxIVCg11cHN0cmVhbV9uYW1lGAEgASgJEi4KCWxpZmVjeWNsZRgCIAEoCzIbLmF0ZWxpZXIubW9kZWwudjEuTGlmZWN5Y2xlEicKBnByaWNlcxgDIAMoCzIXLmF0ZWxpZXIubW9kZWwudjEuUHJpY2USKAoGbGltaXRzGAQgASgLMhguYXRlbGllci5tb2RlbC52MS5MaW1pdHMSFAoMY2FwYWJpbGl0aWVzGAUgAygJEhEKCWZhbGxiYWNrcxgGIAMoCRI3ChBhbm5vdW5jZWRfcHJpY2VzGAcgAygLMh0uYXRlbGllci5tb2RlbC52MS5QcmljZUNoYW5nZSJmCgtQcmljZUNoYW5nZRIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgZwcmljZXMYAiADKAsyFy5hdGVsaWVyLm1vZGVsLnYxLlByaWNlIoUBCglMaWZlY3ljbGUSLwoFc3RhdGUYASABKA4yIC5hdGVsaWVyLm1vZGVsLnYxLkxpZmVjeWNsZVN0YXRlEjIKDnNodXRfZG93bl90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtyZXBsYWNlbWVudBgDIAEoCSJZCgVQcmljZRIpCgR1bml0GAEgASgOMhsuYXRlbGllci5tb2RlbC52MS5QcmljZVVuaXQSDgoGbWljcm9zGAIgASgDEhUKDWN1cnJlbmN5X2NvZGUYAyABKAkicAoGTGltaXRzEhYKDmNvbnRleHRfdG9rZW5zGAEgASgDEhUKDW91dHB1dF90b2tlbnMYAiABKAMSGAoQaW5wdXRfY2hhcmFjdGVycxgDIAEoAxINCgV3aWR0aBgEIAEoBRIOCgZoZWlnaHQYBSABKAUqjAEKDkxpZmVjeWNsZVN0YXRlEh8KG0xJRkVDWUNMRV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkxJRkVDWUNMRV9TVEFURV9BQ1RJVkUQARIeChpMSUZFQ1lDTEVfU1RBVEVfREVQUkVDQVRFRBACEh0KGUxJRkVDWUNMRV9TVEFURV9TSFVUX0RPV04QAyrIAQoJUHJpY2VVbml0EhoKFlBSSUNFX1VOSVRfVU5TUEVDSUZJRUQQABIjCh9QUklDRV9VTklUX01JTExJT05fSU5QVVRfVE9LRU5TEAESJAogUFJJQ0VfVU5JVF9NSUxMSU9OX09VVFBVVF9UT0tFTlMQAhIUChBQUklDRV9VTklUX0lNQUdFEAMSIQodUFJJQ0VfVU5JVF9NSUxMSU9OX0NIQVJBQ1RFUlMQBBIbChdQUklDRV9VTklUX0FVRElPX01JTlVURRAFYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * The terms of one model, as the registry of models has them.
@@ -37,7 +37,7 @@ export type Terms = Message<"atelier.model.v1.Terms"> & {
   lifecycle?: Lifecycle | undefined;
 
   /**
-   * What it costs, one entry for each unit that is counted; empty when nothing is known.
+   * What it costs now, one entry for each unit that is counted; empty when nothing is known.
    *
    * @generated from field: repeated atelier.model.v1.Price prices = 3;
    */
@@ -63,6 +63,13 @@ export type Terms = Message<"atelier.model.v1.Terms"> & {
    * @generated from field: repeated string fallbacks = 6;
    */
   fallbacks: string[];
+
+  /**
+   * What it will cost, where that has been announced, the earliest change first.
+   *
+   * @generated from field: repeated atelier.model.v1.PriceChange announced_prices = 7;
+   */
+  announcedPrices: PriceChange[];
 };
 
 /**
@@ -71,6 +78,34 @@ export type Terms = Message<"atelier.model.v1.Terms"> & {
  */
 export const TermsSchema: GenMessage<Terms> = /*@__PURE__*/
   messageDesc(file_atelier_model_v1_model, 0);
+
+/**
+ * A change of all prices of a model.
+ *
+ * @generated from message atelier.model.v1.PriceChange
+ */
+export type PriceChange = Message<"atelier.model.v1.PriceChange"> & {
+  /**
+   * From when on they hold.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 1;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What it costs from then on, one entry for each unit that is counted; what is not there costs nothing.
+   *
+   * @generated from field: repeated atelier.model.v1.Price prices = 2;
+   */
+  prices: Price[];
+};
+
+/**
+ * Describes the message atelier.model.v1.PriceChange.
+ * Use `create(PriceChangeSchema)` to create a new message.
+ */
+export const PriceChangeSchema: GenMessage<PriceChange> = /*@__PURE__*/
+  messageDesc(file_atelier_model_v1_model, 1);
 
 /**
  * Where a model is in its life, and what comes after it.
@@ -105,7 +140,7 @@ export type Lifecycle = Message<"atelier.model.v1.Lifecycle"> & {
  * Use `create(LifecycleSchema)` to create a new message.
  */
 export const LifecycleSchema: GenMessage<Lifecycle> = /*@__PURE__*/
-  messageDesc(file_atelier_model_v1_model, 1);
+  messageDesc(file_atelier_model_v1_model, 2);
 
 /**
  * What one unit costs.
@@ -140,7 +175,7 @@ export type Price = Message<"atelier.model.v1.Price"> & {
  * Use `create(PriceSchema)` to create a new message.
  */
 export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
-  messageDesc(file_atelier_model_v1_model, 2);
+  messageDesc(file_atelier_model_v1_model, 3);
 
 /**
  * What a model can take; 0 is where nothing is known.
@@ -189,7 +224,7 @@ export type Limits = Message<"atelier.model.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_atelier_model_v1_model, 3);
+  messageDesc(file_atelier_model_v1_model, 4);
 
 /**
  * Where a model is in its life.
