@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::ports::{Courier, Outbox};
 
 const BATCH: u32 = 100;
+const GATHERING: Duration = Duration::from_millis(50);
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -24,16 +25,17 @@ pub(crate) async fn rounds(
     let mut wait = SHORTEST;
     loop {
         match round(outbox.as_ref(), courier.as_ref()).await {
-            Ok(0) => {
+            // There may be more of them.
+            Ok(count) if count >= BATCH as usize => wait = SHORTEST,
+            Ok(_) => {
                 wait = SHORTEST;
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = ended.notified() => {}
+                    () = gathered(&ended) => {}
                     // Another process may have died with events in the shared outbox.
                     () = tokio::time::sleep(LONGEST) => {}
                 }
             }
-            Ok(_) => wait = SHORTEST,
             // At the end of the process the link is closed before this task is; the next start delivers.
             Err(_) if stop.is_cancelled() => return,
             Err(why) => {
@@ -46,6 +48,13 @@ pub(crate) async fn rounds(
             }
         }
     }
+}
+
+/// Returns a moment after something has ended. A round costs the same for one event as for a hundred, and nobody waits for it:
+/// without the moment a busy service would be busy with rounds.
+pub(crate) async fn gathered(ended: &Notify) {
+    ended.notified().await;
+    tokio::time::sleep(GATHERING).await;
 }
 
 /// Delivers one batch. Returns how many events it had.

@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::courier::gathered;
 use crate::error::Error;
 use crate::ports::{Purse, Settlement, Settlements};
 
@@ -48,7 +49,7 @@ pub(crate) async fn rounds(
                 wait = SHORTEST;
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = owed.notified() => {}
+                    () = gathered(&owed) => {}
                     // Another process may have died with something to settle.
                     () = tokio::time::sleep(LONGEST) => {}
                 }

@@ -19,7 +19,7 @@ use crate::ports::{Journal, Lease, Replay};
 pub struct Bounds {
     /// Bytes of events kept for one generation; older ones become a snapshot.
     pub generation_bytes: usize,
-    /// Bytes of events kept in all; the generations that ended first are dropped first.
+    /// Bytes of memory kept in all, by estimate; the generations that ended first are dropped first.
     pub total_bytes: usize,
     /// How long an ended generation is kept.
     pub retention: Duration,
@@ -29,8 +29,8 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             generation_bytes: 32 << 20,
-            total_bytes: 256 << 20,
-            retention: Duration::from_secs(600),
+            total_bytes: 32 << 20,
+            retention: Duration::from_secs(120),
         }
     }
 }
@@ -90,7 +90,16 @@ impl MemoryJournal {
     }
 }
 
+/// What a generation takes beside its events: its entry, its channel, its id twice.
+const TRACK_BYTES: usize = size_of::<Track>() + 256;
+
 impl Pages {
+    /// What it takes of memory, as far as that is known: an event of a few words is many times as large as its words.
+    fn memory(&self) -> usize {
+        let places = self.events.capacity() * size_of::<(usize, GenerationEvent)>();
+        TRACK_BYTES + places + self.bytes + self.dropped.encoded_len()
+    }
+
     /// Folds the oldest half away when there is too much.
     fn shrink(&mut self, bound: usize) {
         if self.bytes <= bound {
@@ -147,12 +156,14 @@ impl Journal for MemoryJournal {
             if pages.epoch != lease.epoch || pages.ended.is_some() || sequence <= last {
                 return Err(Error::LeaseLost);
             }
-            if over {
-                pages.ended = Some(Instant::now());
-            }
             let size = event.encoded_len();
             pages.bytes += size;
             pages.events.push_back((size, event));
+            if over {
+                pages.ended = Some(Instant::now());
+                // Nothing more comes.
+                pages.events.shrink_to_fit();
+            }
             pages.shrink(self.bounds.generation_bytes);
         }
         // Only ever forward: the track may have been closed in between.
@@ -200,7 +211,7 @@ impl Journal for MemoryJournal {
         let mut total = 0;
         for (id, track) in tracks.iter() {
             let pages = track.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            let bytes = pages.bytes + pages.dropped.encoded_len();
+            let bytes = pages.memory();
             total += bytes;
             if let Some(at) = pages.ended {
                 ended.push((at, id.clone(), bytes));

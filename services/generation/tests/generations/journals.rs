@@ -80,7 +80,7 @@ async fn late_watchers_of_a_long_generation_get_a_snapshot_of_what_was_dropped()
 #[tokio::test]
 async fn too_much_in_all_drops_those_that_ended_first_and_never_one_that_runs() {
     let bounds = Bounds {
-        total_bytes: 5000,
+        total_bytes: 500_000,
         ..Bounds::default()
     };
     let journal = MemoryJournal::new(bounds);
@@ -89,7 +89,7 @@ async fn too_much_in_all_drops_those_that_ended_first_and_never_one_that_runs() 
         let lease = lease(&id, 1);
         journal.open(&lease).await.unwrap();
         journal
-            .append(&lease, event(&id, 1, say(&"x".repeat(1000))))
+            .append(&lease, event(&id, 1, say(&"x".repeat(100_000))))
             .await
             .unwrap();
         if at > 0 {
