@@ -186,6 +186,15 @@ fn errors_within(errors: &Errors, away: &[(Instant, Instant)]) {
     }
 }
 
+/// A storm in which nothing came to its end, or nothing was broken off, shows nothing. How many of each there are is a matter of
+/// how fast the machine is.
+fn of_each(outcomes: &BTreeMap<String, u32>) {
+    for outcome in ["Completed", "Failed"] {
+        let count = outcomes.get(outcome).copied().unwrap_or_default();
+        assert!(count >= 10, "{outcomes:?}");
+    }
+}
+
 /// Storms, each with chances of its own: one, or as many as a campaign wants.
 async fn storms(what: &str, storm: impl AsyncFn(fastrand::Rng) -> BTreeMap<String, u32>) {
     let count = campaign::size("ATELIER_CAMPAIGN_STORMS", 1);
@@ -268,11 +277,7 @@ async fn one_process_that_dies_and_comes_back_twice() {
         "storms over one process, killed twice each",
         async |chance| {
             let outcomes = one_process(chance).await;
-            assert!(outcomes["Completed"] >= 50, "{outcomes:?}");
-            assert!(
-                outcomes["Failed"] >= 10,
-                "it died in no one's middle: {outcomes:?}"
-            );
+            of_each(&outcomes);
             outcomes
         },
     )
@@ -285,11 +290,7 @@ async fn one_of_two_processes_of_a_split_mesh_dies() {
         "storms over two replicas, of which one is killed",
         async |chance| {
             let outcomes = one_of_two_replicas(chance).await;
-            assert!(outcomes["Completed"] >= 100, "{outcomes:?}");
-            assert!(
-                outcomes["Failed"] >= 10,
-                "it died in no one's middle: {outcomes:?}"
-            );
+            of_each(&outcomes);
             outcomes
         },
     )
