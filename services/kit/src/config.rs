@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
@@ -189,6 +190,17 @@ impl Settings {
             None => Ok(()),
         }
     }
+}
+
+/// Reads a text file that a setting names, of at most so many bytes; an error says why it cannot be, without its name.
+pub fn read_text(path: &Path, most_bytes: u64) -> Result<String, String> {
+    let length = std::fs::metadata(path)
+        .map_err(|error| error.to_string())?
+        .len();
+    if length > most_bytes {
+        return Err(format!("it has more than {most_bytes} bytes"));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

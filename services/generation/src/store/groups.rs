@@ -114,13 +114,9 @@ impl SqliteRecord {
             .map(|(begin, _)| begin)
             .collect();
         let now = moment::now();
-        if let [first, more @ ..] = &*fresh {
-            if more.is_empty() {
-                self.projection.created(&mut tx, &first.new).await?;
-            } else {
-                let new: Vec<&NewGeneration> = fresh.iter().map(|begin| &begin.new).collect();
-                self.projection.all_created(&mut tx, &new).await?;
-            }
+        if !fresh.is_empty() {
+            let new: Vec<&NewGeneration> = fresh.iter().map(|begin| &begin.new).collect();
+            self.projection.all_created(&mut tx, &new).await?;
             insert(&mut tx, &fresh, now).await?;
             tx.commit().await?;
         }
@@ -171,12 +167,8 @@ impl SqliteRecord {
                 None => told.push(Err(Error::LeaseLost)),
             }
         }
-        if let [(record, end), more @ ..] = &*ended {
-            if more.is_empty() {
-                self.projection.ended(&mut tx, record, end).await?;
-            } else {
-                self.projection.all_ended(&mut tx, &ended).await?;
-            }
+        if !ended.is_empty() {
+            self.projection.all_ended(&mut tx, &ended).await?;
             owe(&mut tx, &ended, now).await?;
             tx.commit().await?;
         }

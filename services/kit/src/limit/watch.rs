@@ -1,13 +1,13 @@
 //! The file of limits, read again when it changes: a wrong one changes nothing, and is told once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
 use super::{LIMITS, Limits, Table, TableError};
-use crate::config::Settings;
+use crate::config::{Settings, read_text};
 
 /// How often the file is looked at.
 const PACE: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ impl LimitsFile {
 
     /// What it says.
     pub fn read(&self) -> Result<Table, TableError> {
-        self.understand(&content(&self.path))
+        self.understand(&read_text(&self.path, FILE_BYTES))
     }
 
     fn understand(&self, content: &Content) -> Result<Table, TableError> {
@@ -77,7 +77,7 @@ impl LimitsFile {
     /// What is in it now, read off the threads that serve.
     async fn look(&self) -> Content {
         let path = self.path.clone();
-        match tokio::task::spawn_blocking(move || content(&path)).await {
+        match tokio::task::spawn_blocking(move || read_text(&path, FILE_BYTES)).await {
             Ok(content) => content,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
@@ -124,16 +124,6 @@ pub async fn follow(file: LimitsFile, limits: Arc<Limits>) {
         }
         last = Some(now);
     }
-}
-
-fn content(path: &Path) -> Content {
-    let length = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
-        .len();
-    if length > FILE_BYTES {
-        return Err(format!("it has more than {FILE_BYTES} bytes"));
-    }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 fn told(is_good: bool) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atelier_kit::config::{Setting, Settings, Variables};
+use atelier_kit::config::{Setting, Settings, Variables, read_text};
 
 use crate::calls::timeouts;
 use crate::registry::{
@@ -151,7 +151,7 @@ impl File {
     /// How it looks now; the files of keys are those of the last reading.
     pub(super) fn look(&self, keys: &[Seen]) -> Sight {
         Sight {
-            content: content(&self.path)
+            content: read_text(&self.path, FILE_BYTES)
                 .ok()
                 .map(|content| atelier_kit::secret::digest(&[content.as_bytes()])),
             keys: keys.iter().map(|seen| Seen::now(&seen.path)).collect(),
@@ -161,7 +161,7 @@ impl File {
     /// What it says of the service's medium, and how it looked then.
     pub(super) fn read(&self) -> Result<(Registry, Sight), Problems> {
         let named = self.path.display().to_string();
-        let content = content(&self.path)
+        let content = read_text(&self.path, FILE_BYTES)
             .map_err(|why| Problems::whole(&named, format!("cannot be read: {why}")))?;
         let around = Surroundings {
             file: &self.path,
@@ -180,14 +180,4 @@ impl File {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
-}
-
-fn content(path: &Path) -> Result<String, String> {
-    let length = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
-        .len();
-    if length > FILE_BYTES {
-        return Err(format!("it has more than {FILE_BYTES} bytes"));
-    }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use atelier_kit::config::read_text;
 use secrecy::SecretString;
 
 use super::Key;
@@ -21,22 +22,12 @@ pub struct Seen {
 impl Seen {
     /// What is in a file now; one that cannot be read is empty.
     pub fn now(path: &Path) -> Self {
-        let content = content(path).unwrap_or_default();
+        let content = read_text(path, FILE_BYTES).unwrap_or_default();
         Self {
             path: path.to_owned(),
             digest: atelier_kit::secret::digest(&[content.as_bytes()]),
         }
     }
-}
-
-fn content(path: &Path) -> Result<String, String> {
-    let length = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
-        .len();
-    if length > FILE_BYTES {
-        return Err(format!("it has more than {FILE_BYTES} bytes"));
-    }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 /// The key of a variable.
@@ -51,7 +42,8 @@ pub(super) fn of_variable(name: &str, value: Option<&str>) -> Result<Key, String
 
 /// The keys of a file, one a line.
 pub(super) fn of_file(named: &str, path: &Path) -> Result<Vec<Key>, String> {
-    let content = content(path).map_err(|why| format!("the file {named} cannot be read: {why}"))?;
+    let content = read_text(path, FILE_BYTES)
+        .map_err(|why| format!("the file {named} cannot be read: {why}"))?;
     let lines: Vec<&str> = content
         .lines()
         .map(str::trim)
