@@ -22,6 +22,7 @@
 //! | [`objects`] | the object store, embedded or any S3 |
 //! | [`telemetry`] | logs, traces and metrics |
 //! | [`service`] | what the mesh hands a service, and what it gets back |
+//! | [`money`] | amounts of money as people write them |
 //! | [`moment`] | times, as microseconds in tables and timestamps on the wire |
 //! | `testing` (a feature) | a service on an in-memory link, with the full stack, for tests |
 
@@ -34,6 +35,7 @@ pub mod inbound;
 pub mod limit;
 pub mod link;
 pub mod moment;
+pub mod money;
 pub mod network;
 pub mod objects;
 pub mod outbound;

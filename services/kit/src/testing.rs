@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod campaign;
+pub mod crash;
 pub mod forge;
 pub mod log;
 pub mod tokens;

@@ -88,6 +88,7 @@ impl Write {
     /// Makes it last: when this returns, it is on the disk.
     pub async fn commit(mut self) -> Result<(), Error> {
         sqlx::query("COMMIT").execute(&mut *self).await?;
+        point();
         self.held = None;
         Ok(())
     }
@@ -117,6 +118,12 @@ impl Drop for Write {
     }
 }
 
+/// Where a test may end this process: each store must be whole whichever it is.
+fn point() {
+    #[cfg(feature = "testing")]
+    crate::testing::crash::point();
+}
+
 const OVER: &str = "a transaction that is over is nobody's";
 
 #[expect(
@@ -137,6 +144,8 @@ impl Deref for Write {
 )]
 impl DerefMut for Write {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
+        // Whoever borrows it is about to send a statement.
+        point();
         self.held.as_deref_mut().expect(OVER)
     }
 }

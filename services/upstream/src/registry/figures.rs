@@ -7,34 +7,8 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 use toml::value::{Datetime, Offset};
 
-/// The highest price of a unit: a billion of the currency.
-const HIGHEST: i64 = 1_000_000_000_000_000;
 /// The longest time that may be asked for.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-
-/// A decimal, as it is written, in millionths: exact, or refused.
-pub(super) fn micros(written: &str) -> Result<i64, String> {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if written.starts_with('-') {
-        return Err("must not be below 0".to_owned());
-    }
-    let (whole, part) = written.split_once('.').unwrap_or((written, "0"));
-    if whole.is_empty() || part.is_empty() || !digits(whole) || !digits(part) {
-        return Err("must be a decimal, as in 0.25".to_owned());
-    }
-    let part = part.trim_end_matches('0');
-    if part.len() > 6 {
-        return Err("may have six digits after the point: a millionth is the least".to_owned());
-    }
-    let too_high = || "is too high".to_owned();
-    let whole: i64 = whole.parse().map_err(|_| too_high())?;
-    let part: i64 = format!("{part:0<6}").parse().map_err(|_| too_high())?;
-    whole
-        .checked_mul(1_000_000)
-        .and_then(|whole| whole.checked_add(part))
-        .filter(|micros| *micros <= HIGHEST)
-        .ok_or_else(too_high)
-}
 
 /// A duration, as in `250ms`, `10s`, `5m` or `1h`.
 pub(super) fn duration(written: &str) -> Result<Duration, String> {
@@ -101,52 +75,9 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn money_is_exact_or_refused() {
-        for (written, expected) in [
-            ("0", 0),
-            ("0.1", 100_000),
-            ("0.30", 300_000),
-            ("0.000001", 1),
-            ("2.50000000000", 2_500_000),
-            ("1000000000", HIGHEST),
-            ("007", 7_000_000),
-        ] {
-            assert_eq!(micros(written), Ok(expected), "{written}");
-        }
-        for written in [
-            "-1",
-            "-0.5",
-            "0.0000001",
-            "1e3",
-            "",
-            ".",
-            "1.",
-            ".5",
-            "1,5",
-            "nan",
-            "inf",
-            "+1",
-            "1 ",
-            "1000000000.000001",
-            "99999999999999999999",
-        ] {
-            assert!(micros(written).is_err(), "{written}");
-        }
-    }
-
     proptest! {
         #[test]
-        fn every_millionth_comes_back(amount in 0..=HIGHEST) {
-            let written = format!("{}.{:06}", amount / 1_000_000, amount % 1_000_000);
-            prop_assert_eq!(micros(&written), Ok(amount));
-            let short = written.trim_end_matches('0').trim_end_matches('.');
-            prop_assert_eq!(micros(short), Ok(amount));
-        }
-
-        #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,20}") {
-            let _ = micros(&text);
             let _ = duration(&text);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use atelier_kit::money;
 use toml::de::DeValue;
 
 use super::fields::{Fields, Placed};
@@ -132,9 +133,9 @@ fn list(
         }
         let micros = table.with(name, problems, |value| match value {
             // Never through a binary fraction: the figure is what is written.
-            DeValue::String(text) => figures::micros(text),
-            DeValue::Integer(number) if number.radix() == 10 => figures::micros(number.as_str()),
-            DeValue::Float(number) => figures::micros(number.as_str()),
+            DeValue::String(text) => amount(text),
+            DeValue::Integer(number) if number.radix() == 10 => amount(number.as_str()),
+            DeValue::Float(number) => amount(number.as_str()),
             _ => Err("must be a decimal, as in 0.25 or \"0.25\"".to_owned()),
         });
         prices.extend(micros.map(|(micros, _)| Price {
@@ -149,4 +150,8 @@ fn list(
         prices,
     };
     (list, currency)
+}
+
+fn amount(written: &str) -> Result<i64, String> {
+    money::read(written).map_err(|why| why.to_string())
 }
