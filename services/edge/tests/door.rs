@@ -313,6 +313,7 @@ async fn reflection_lists_everything_in_both_versions() {
                 "atelier.llm_chat.v1.LlmChatService",
                 "atelier.text_image.v1.TextImageService",
                 "atelier.tts.v1.TtsService",
+                "atelier.users.v1.CreditsService",
                 "atelier.users.v1.UsersService",
                 "grpc.health.v1.Health",
                 "grpc.reflection.v1.ServerReflection",

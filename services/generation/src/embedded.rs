@@ -9,9 +9,8 @@ use atelier_kit::sqlite::Database;
 use crate::engine::{Generations, Parts};
 use crate::journal::MemoryJournal;
 use crate::measure::Output;
-use crate::peers::AnalyticsCourier;
+use crate::peers::{AnalyticsCourier, CreditsPurse};
 use crate::ports::Provider;
-use crate::purse::OpenPurse;
 use crate::queue::Turns;
 use crate::store::{Projection, SqliteRecord};
 
@@ -19,8 +18,8 @@ use crate::store::{Projection, SqliteRecord};
 const LEASE: Duration = Duration::from_secs(6);
 
 impl Generations {
-    /// The generations of a service: they take `turns`, the service's own rows are written by `projection`, and usage
-    /// events go to analytics.
+    /// The generations of a service: they take `turns`, the service's own rows are written by `projection`, usage events
+    /// go to analytics, and the users service pays.
     pub fn embedded(
         foundation: &Foundation,
         output: Output,
@@ -36,7 +35,7 @@ impl Generations {
             record: record.clone(),
             journal: Arc::new(MemoryJournal::default()),
             provider: Arc::new(provider),
-            purse: Arc::new(OpenPurse),
+            purse: Arc::new(CreditsPurse::new(foundation.links.to("users"))),
             settlements: record.clone(),
             outbox: record,
             courier: Arc::new(AnalyticsCourier::new(foundation.links.to("analytics"))),

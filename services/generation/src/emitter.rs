@@ -139,6 +139,7 @@ impl Emitter {
         let started = Started {
             provider: provider.to_owned(),
             model: model.to_owned(),
+            allowance: told.snapshot.allowance.clone(),
         };
         self.journal(&mut told, Event::Started(started))
             .await

@@ -6,9 +6,7 @@ use std::time::Duration;
 use atelier_kit::moment;
 use atelier_proto::analytics::v1::{Outcome as Counted, UsageEvent};
 use atelier_proto::generation::v1::generation_event::Event;
-use atelier_proto::generation::v1::{
-    Cancelled, Completed, Failed, FinishReason, Snapshot, State, Usage,
-};
+use atelier_proto::generation::v1::{Cancelled, Completed, FinishReason, Snapshot, State, Usage};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 
@@ -63,11 +61,7 @@ pub(crate) async fn conclude(
             State::Completed
         }
         Outcome::Failed(why) => {
-            last.push(Event::Failed(Failed {
-                reason: why.reason.clone(),
-                message: why.message.clone(),
-                retryable: why.retryable,
-            }));
+            last.push(Event::Failed(why.clone().into()));
             failure = Some(why);
             State::Failed
         }
@@ -149,7 +143,7 @@ async fn delivered(
 }
 
 /// Whether there is anything to charge, however it was counted.
-fn used_something(mut usage: Usage) -> bool {
+pub(crate) fn used_something(mut usage: Usage) -> bool {
     usage.estimated = false;
     usage != Usage::default()
 }

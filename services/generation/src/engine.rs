@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atelier_kit::fault::{Fault, Kind};
-use atelier_proto::generation::v1::State;
+use atelier_proto::generation::v1::{Standing, State};
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use crate::end::used_something;
 use crate::error::Error;
 use crate::events::{EventStream, follow};
 use crate::looks::{Waiting, WeakGenerations};
@@ -266,6 +267,31 @@ impl Generations {
             .await?
             .filter(|record| record.owner == owner)
             .ok_or(Error::NotFound)
+    }
+
+    /// How a generation stands with what it is charged; no state is set for one that nobody knows here.
+    pub(crate) async fn standing(&self, id: &str) -> Result<Standing, Error> {
+        let record = self.record().find(id).await?;
+        let Some(record) = record else {
+            // Its record may be gone while the purse still waits to hear of its end.
+            let owed = self.inner.parts.settlements.owed(id).await?;
+            return Ok(owed.map_or_else(Standing::default, |owed| Standing {
+                state: match owed.charge {
+                    Some(_) => State::Completed,
+                    None => State::Failed,
+                }
+                .into(),
+                charge: owed.charge,
+            }));
+        };
+        let pays = record.has_ended() && record.state != State::Failed;
+        Ok(Standing {
+            state: record.state.into(),
+            charge: record
+                .snapshot
+                .usage
+                .filter(|usage| pays && used_something(*usage)),
+        })
     }
 
     /// Ends everything that runs here as interrupted, and gives back what waits for its turn, durably; returns when that is

@@ -1,12 +1,13 @@
 //! Streams of events for watchers: from the journal where it knows the generation, else from the record.
 
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use atelier_kit::moment;
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{
-    Cancelled, Completed, Failed, GenerationEvent, Snapshot, State,
+    Allowance, Cancelled, Completed, Failed, GenerationEvent, Snapshot, State,
 };
 use futures_util::Stream;
 
@@ -14,9 +15,64 @@ use crate::engine::Generations;
 use crate::error::Error;
 use crate::fold::{base, is_last};
 use crate::ports::GenerationRecord;
+use crate::reasons::QUOTA_EXHAUSTED;
 
 /// The events of one generation, to its end.
-pub type EventStream = Pin<Box<dyn Stream<Item = Result<GenerationEvent, Error>> + Send>>;
+pub struct EventStream {
+    events: Pin<Box<dyn Stream<Item = Result<GenerationEvent, Error>> + Send>>,
+    /// What the events told of it so far.
+    allowance: Option<Allowance>,
+    /// Who knows of it where the stream begins too late to tell.
+    resumed: Option<(Generations, String)>,
+}
+
+impl EventStream {
+    /// What was set aside for the generation, as far as this stream has told; one that was resumed asks the record.
+    pub(crate) async fn allowance(self) -> Option<Allowance> {
+        let Self {
+            allowance, resumed, ..
+        } = self;
+        let (None, Some((engine, id))) = (&allowance, resumed) else {
+            return allowance;
+        };
+        match engine.record().find(&id).await {
+            Ok(record) => record?.snapshot.allowance,
+            // All that was to be told is told: the end must not fail for this.
+            Err(error) => {
+                tracing::warn!(
+                    generation = %id, error = %atelier_kit::fault::chain(&error), "a stream ends without its allowance"
+                );
+                None
+            }
+        }
+    }
+}
+
+impl Stream for EventStream {
+    type Item = Result<GenerationEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(self.events.as_mut().poll_next(cx));
+        if let Some(Ok(event)) = &item {
+            let told = match &event.event {
+                Some(Event::Started(started)) => started.allowance.clone(),
+                Some(Event::Snapshot(snapshot)) => snapshot.allowance.clone(),
+                // Nothing was set aside, and nothing is left.
+                Some(Event::Failed(failed)) if failed.reason == QUOTA_EXHAUSTED => {
+                    Some(Allowance {
+                        quota_reset_time: failed.retry_time,
+                        ..Allowance::default()
+                    })
+                }
+                _ => None,
+            };
+            if told.is_some() {
+                self.allowance = told;
+            }
+        }
+        Poll::Ready(item)
+    }
+}
 
 /// How often a generation of another process is looked at.
 const POLL: Duration = Duration::from_millis(300);
@@ -27,7 +83,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// All events of a generation after a sequence.
 pub(crate) fn follow(engine: Generations, record: GenerationRecord, after: i64) -> EventStream {
-    Box::pin(async_stream::try_stream! {
+    let resumed = (after > 0).then(|| (engine.clone(), record.id.clone()));
+    let events = async_stream::try_stream! {
         let id = record.id.clone();
         let mut record = Some(record);
         let mut after = after;
@@ -79,7 +136,12 @@ pub(crate) fn follow(engine: Generations, record: GenerationRecord, after: i64) 
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(POLL);
         }
-    })
+    };
+    EventStream {
+        events: Box::pin(events),
+        allowance: None,
+        resumed,
+    }
 }
 
 /// What is told of an ended generation from its record alone: its whole state, then its end.
@@ -106,22 +168,14 @@ async fn epilogue(
 fn last(record: &GenerationRecord) -> Event {
     match record.state {
         State::Cancelled => Event::Cancelled(Cancelled {}),
-        State::Failed => Event::Failed(failed(record)),
+        State::Failed => {
+            let failed = record.failure.clone().map(Failed::from);
+            Event::Failed(failed.unwrap_or_default())
+        }
         _ => Event::Completed(Completed {
             finish_reason: record.finish_reason.into(),
         }),
     }
-}
-
-fn failed(record: &GenerationRecord) -> Failed {
-    record
-        .failure
-        .clone()
-        .map_or_else(Failed::default, |failure| Failed {
-            reason: failure.reason,
-            message: failure.message,
-            retryable: failure.retryable,
-        })
 }
 
 async fn snapshot(

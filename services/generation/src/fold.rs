@@ -11,6 +11,10 @@ pub(crate) fn fold(snapshot: &mut Snapshot, event: &Event) {
             snapshot.set_state(State::Running);
             snapshot.provider.clone_from(&started.provider);
             snapshot.model.clone_from(&started.model);
+            // Another that takes the place of the first is paid from the same.
+            if started.allowance.is_some() {
+                snapshot.allowance.clone_from(&started.allowance);
+            }
         }
         Event::Snapshot(whole) => snapshot.clone_from(whole),
         Event::TextDelta(delta) => snapshot.text.push_str(&delta.text),

@@ -13,6 +13,7 @@ mod leaving;
 mod looks;
 mod measure;
 mod owner;
+mod paid;
 mod ports;
 mod proof;
 mod provider_error;
@@ -24,19 +25,21 @@ mod sweep;
 
 pub mod journal;
 pub mod peers;
-pub mod purse;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use emitter::{Emitter, Stopped};
 pub use engine::{Generations, Parts};
 pub use error::Error;
 pub use events::EventStream;
 pub use measure::Output;
+pub use paid::{Answers, QUOTA_LIMIT, QUOTA_REMAINING, QUOTA_RESET, RESERVED_MICROS, respond};
 pub use ports::{
     Courier, End, Failure, Finish, GenerationRecord, Inserted, Job, Journal, Lease, Listing,
-    NewGeneration, Open, Outbox, Provider, Purse, Record, Repeat, Replay, Settlement, Settlements,
+    NewGeneration, Open, Outbox, Provider, Purse, Quote, Record, Repeat, Replay, Settlement,
+    Settlements,
 };
 pub use provider_error::ProviderError;
 pub use queue::{AtOnce, OWNER_SHARE, OWNER_WAITING, Owners, Priority, SETTINGS, Turns};
-pub use rpcs::{Answers, respond};
 pub use store::Refusal;

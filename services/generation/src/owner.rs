@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use atelier_proto::generation::v1::generation_event::Event;
-use atelier_proto::generation::v1::{Queued, Started, State};
+use atelier_proto::generation::v1::{Allowance, Queued, Started, State};
 use futures_util::FutureExt as _;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::emitter::{Emitter, Told};
 use crate::end::{Outcome, conclude, interrupted};
 use crate::engine::{Generations, Handle};
 use crate::error::Error;
-use crate::ports::{Failure, GenerationRecord, Lease};
+use crate::ports::{Failure, GenerationRecord, Job, Lease};
 use crate::queue::{Place, Ticket};
 
 /// The record is never further behind than this.
@@ -99,9 +99,10 @@ async fn work(
         // A turn is the whole of the work, for as long as the ticket is there; the end is written after it.
         turn(emitter, &mut ticket).await?;
         let job = record.job();
-        if let Err(failure) = engine.purse().reserve(&job).await {
-            return Ok(Ok(Outcome::Failed(failure)));
-        }
+        let allowance = match pay(engine, &job).await {
+            Ok(allowance) => allowance,
+            Err(failure) => return Ok(Ok(Outcome::Failed(failure))),
+        };
         if !sent.is_cancelled() {
             sent.cancel();
             if send(engine, &lease, emitter).await? {
@@ -111,6 +112,7 @@ async fn work(
         let started = Started {
             provider: record.provider.clone(),
             model: record.model.clone(),
+            allowance: Some(allowance),
         };
         emitter.emit(Event::Started(started)).await?;
         let operation = emitter.measure().operation(record);
@@ -151,6 +153,22 @@ async fn work(
             }
         },
     }
+}
+
+/// Sets aside the most that it can cost.
+async fn pay(engine: &Generations, job: &Job) -> Result<Allowance, Failure> {
+    let quote = engine.provider().quote(job).await?;
+    let begun = Instant::now();
+    let reserved = engine.purse().reserve(job, &quote).await;
+    metrics::histogram!("atelier_reserve_seconds", "service" => engine.role())
+        .record(begun.elapsed().as_secs_f64());
+    if let Err(why) = &reserved {
+        metrics::counter!(
+            "atelier_reserve_refused_total", "service" => engine.role(), "reason" => why.reason.clone()
+        )
+        .increment(1);
+    }
+    reserved
 }
 
 /// Waits for the turn, and tells the place in the queue whenever it has changed.

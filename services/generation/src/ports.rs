@@ -1,12 +1,16 @@
 //! The ports of a generation, in domain words; nothing here names a database, a wire or a medium.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use atelier_kit::fault::Fault;
-use atelier_kit::moment::Micros;
+use atelier_kit::moment::{self, Micros};
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::{
-    Artifact, FinishReason, GenerationEvent, Snapshot, State, Usage,
+    Allowance, Artifact, Failed, FinishReason, GenerationEvent, Snapshot, State, Usage,
 };
+use atelier_proto::model::v1::Price;
+use atelier_proto::users::v1::Medium;
 use bytes::Bytes;
 
 use crate::emitter::{Emitter, Stopped};
@@ -89,6 +93,8 @@ pub trait Outbox: Send + Sync + 'static {
 pub trait Settlements: Send + Sync + 'static {
     /// Those after an id, in the order of their ids.
     async fn unsettled(&self, after: &str, limit: u32) -> Result<Vec<Settlement>, Error>;
+    /// The one of this generation, where it waits.
+    async fn owed(&self, id: &str) -> Result<Option<Settlement>, Error>;
     /// The purse has these.
     async fn settled(&self, ids: &[String]) -> Result<(), Error>;
 }
@@ -168,6 +174,8 @@ pub struct Failure {
     pub message: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// When it may at the earliest, where that is known.
+    pub retry_time: Option<Micros>,
 }
 
 impl Failure {
@@ -177,15 +185,24 @@ impl Failure {
             reason: reason.to_owned(),
             message: message.into(),
             retryable: true,
+            retry_time: None,
         }
     }
 
     /// A failure that would come again.
     pub fn lasting(reason: &str, message: impl Into<String>) -> Self {
         Self {
-            reason: reason.to_owned(),
-            message: message.into(),
             retryable: false,
+            ..Self::passing(reason, message)
+        }
+    }
+
+    /// The same, and not before so long from now.
+    #[must_use]
+    pub fn not_before(self, wait: Duration) -> Self {
+        Self {
+            retry_time: Some(moment::now().saturating_add(moment::span(wait))),
+            ..self
         }
     }
 
@@ -196,15 +213,42 @@ impl Failure {
     }
 }
 
+/// As its owner is told.
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self {
+            reason: failure.reason,
+            message: failure.message,
+            retryable: failure.retryable,
+            retry_time: failure.retry_time.map(moment::timestamp),
+        }
+    }
+}
+
 impl From<Stopped> for Failure {
     fn from(_: Stopped) -> Self {
         Self::passing("INTERRUPTED", "the generation was interrupted")
     }
 }
 
+/// The most that a generation can cost, before anything of it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quote {
+    /// What it is paid as.
+    pub medium: Medium,
+    /// The model whose prices hold, whoever makes it in the end.
+    pub model: String,
+    /// The most it can use. What nothing is charged for may be left out.
+    pub worst: Usage,
+    /// The prices as they were when it was asked for: it keeps them, however long it waits. What is not there costs nothing.
+    pub prices: Vec<Price>,
+}
+
 /// The work itself. Its future is dropped when the generation is cancelled: everything it began must end with it.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
+    /// The most that this can cost; asked when it has its turn, before it is paid for and sent. A failure ends it.
+    async fn quote(&self, job: &Job) -> Result<Quote, Failure>;
     /// Works, and tells of it through `out`.
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure>;
     /// What is charged for a generation that was cancelled before its provider gave a figure, by what was delivered of it.
@@ -225,7 +269,7 @@ pub trait Provider: Send + Sync + 'static {
 pub trait Purse: Send + Sync + 'static {
     /// Reserves the worst case, before anything is sent. An error refuses the generation, which then fails with its reason.
     /// A reservation that comes after the end of its generation was told must be refused: its owner was too slow.
-    async fn reserve(&self, job: &Job) -> Result<(), Failure>;
+    async fn reserve(&self, job: &Job, quote: &Quote) -> Result<Allowance, Failure>;
     /// Charges what was used, and gives the rest of the reservation back.
     async fn settle(&self, id: &str, usage: &Usage) -> Result<(), Error>;
     /// Gives the reservation back; there may have been none.

@@ -58,7 +58,8 @@ impl From<ProviderError> for Failure {
                     "the provider is busy; it can be asked again in {} s",
                     wait.as_secs_f64().ceil()
                 ),
-            ),
+            )
+            .not_before(wait),
             ProviderError::Refused { status, .. } => Failure::lasting(
                 UPSTREAM_REFUSED,
                 format!("the provider refused the request (HTTP {status})"),
@@ -70,5 +71,22 @@ impl From<ProviderError> for Failure {
             ProviderError::Unfit { reason, message } => Failure::lasting(reason, message),
             ProviderError::Inside(_) => Failure::internal(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atelier_kit::moment;
+
+    use super::*;
+
+    #[test]
+    fn a_provider_that_said_when_to_come_again_is_quoted() {
+        let (before, wait) = (moment::now(), Duration::from_secs(90));
+        let failure = Failure::from(ProviderError::Resting(wait));
+        let waits = failure.retry_time.unwrap() - before;
+        assert!((90_000_000..95_000_000).contains(&waits), "{waits}");
+        let busy = Failure::from(ProviderError::Busy(429));
+        assert_eq!((busy.retryable, busy.retry_time), (true, None));
     }
 }

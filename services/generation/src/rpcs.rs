@@ -1,32 +1,15 @@
-//! What WatchGeneration, CancelGeneration and ListGenerations do in every service, and events as the answers of a streaming method.
-
-use std::pin::Pin;
+//! What WatchGeneration, CancelGeneration and ListGenerations do in every service.
 
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
 use atelier_kit::moment;
 use atelier_kit::page::Pages;
-use atelier_proto::generation::v1::{Failed, Generation, GenerationEvent, State};
-use futures_util::{Stream, StreamExt as _};
+use atelier_proto::generation::v1::{Generation, Standing, State};
 use tonic::Status;
 
 use crate::engine::Generations;
 use crate::events::EventStream;
 use crate::ports::{Listing, NewGeneration, Repeat};
-
-/// The answers of a streaming method.
-pub type Answers<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
-
-/// Events as the answers of a streaming method.
-pub fn respond<R: Send + 'static>(
-    events: EventStream,
-    wrap: fn(Option<GenerationEvent>) -> R,
-) -> Answers<R> {
-    Box::pin(events.map(move |event| match event {
-        Ok(event) => Ok(wrap(Some(event))),
-        Err(error) => Err(error.into()),
-    }))
-}
 
 impl Generations {
     /// Starts what was made of a request, or joins the generation that the same request made before: also when the request
@@ -68,6 +51,15 @@ impl Generations {
         Check::new().id("generation_id", id).finish()?;
         Ok(self.cancel(&call.account()?.id, id).await?)
     }
+
+    /// How a generation stands with what it is charged, for who keeps the credits.
+    ///
+    /// INVALID_ARGUMENT for an id that none could have.
+    pub async fn inspect_rpc(&self, id: &str) -> Result<Standing, Status> {
+        Check::new().id("generation_id", id).finish()?;
+        Ok(self.standing(id).await?)
+    }
+
     /// A page of the caller's generations, the newest first, and the token of the next.
     ///
     /// INVALID_ARGUMENT for a size that is not allowed, or for a token of another listing.
@@ -105,11 +97,7 @@ fn generation(listing: Listing) -> Generation {
         model: listing.model,
         sequence: listing.sequence,
         usage: listing.usage,
-        failed: listing.failure.map(|failure| Failed {
-            reason: failure.reason,
-            message: failure.message,
-            retryable: failure.retryable,
-        }),
+        failed: listing.failure.map(Into::into),
         create_time: Some(moment::timestamp(listing.create_time)),
         end_time: listing.end_time.map(moment::timestamp),
     }

@@ -83,6 +83,7 @@ impl Issuer {
             sid: format!("session-of-{account}"),
             role,
             plan: "free".to_owned(),
+            weight: 1,
             scope: None,
             iat: now,
             exp: now.saturating_add_signed(seconds),

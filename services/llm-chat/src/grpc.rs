@@ -109,6 +109,17 @@ impl LlmChatService for Rpcs {
         }))
     }
 
+    async fn inspect_generation(
+        &self,
+        request: Request<wire::InspectGenerationRequest>,
+    ) -> Result<Response<wire::InspectGenerationResponse>, Status> {
+        let id = request.into_inner().generation_id;
+        let standing = self.generations.inspect_rpc(&id).await?;
+        Ok(Response::new(wire::InspectGenerationResponse {
+            standing: Some(standing),
+        }))
+    }
+
     type SendMessageStream = Answers<wire::SendMessageResponse>;
     type CompleteStream = Answers<wire::CompleteResponse>;
     type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use atelier_generation::reasons::UPSTREAM_EMPTY;
-use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
+use atelier_generation::{Emitter, Failure, Finish, Job, Provider, Quote};
 use atelier_kit::moment;
 use atelier_proto::generation::v1::{FinishReason, Snapshot, Usage};
-use atelier_upstream::offers::begin;
+use atelier_upstream::offers::{begin, quote};
+use atelier_upstream::registry::Unit;
 use futures_util::StreamExt as _;
 
 use crate::conversation::{Turn, shown};
@@ -23,6 +24,9 @@ const TOGETHER: usize = 256;
 /// Text is told when it is this long, however much more has come with it.
 const TOLD_BYTES: usize = 16 * 1024;
 
+/// How many tokens a message is more than its text: who speaks, and where it begins and ends.
+const AROUND_A_TURN: i64 = 16;
+
 /// Makes replies.
 pub struct ReplyProvider {
     store: Arc<dyn ConversationStore>,
@@ -33,6 +37,13 @@ impl ReplyProvider {
     /// Replies by these models, to what is in this store.
     pub fn new(store: Arc<dyn ConversationStore>, models: Arc<Models>) -> Self {
         Self { store, models }
+    }
+
+    /// The model at whose prices a reply is paid: what was chosen when it was asked for, whoever writes it in the end.
+    fn paid(&self, task: &Task, job: &Job) -> Result<Arc<Entry>, Failure> {
+        let asked = task.asked.as_ref().unwrap_or(&job.model);
+        let choice = self.models.now().choose(asked, job.create_time)?;
+        Ok(choice.offer)
     }
 
     async fn turns(&self, of: Of) -> Result<Vec<Turn>, Failure> {
@@ -52,11 +63,29 @@ impl ReplyProvider {
 
 #[async_trait]
 impl Provider for ReplyProvider {
+    async fn quote(&self, job: &Job) -> Result<Quote, Failure> {
+        let task = Task::decode(&job.task).map_err(|error| Failure::internal(&error))?;
+        let paid = self.paid(&task, job)?;
+        let model = &paid.model;
+        let written = task.sampling.paid_as(model).max_tokens.unwrap_or(0);
+        let is_read_for_money = model.prices.of(Unit::MillionInputTokens, job.create_time) > 0;
+        let worst = Usage {
+            // What is read for nothing need not be counted, and a conversation not be read once more for it.
+            input_tokens: match is_read_for_money {
+                true => most_read(&self.turns(task.of).await?),
+                false => 0,
+            },
+            output_tokens: written.into(),
+            ..Usage::default()
+        };
+        Ok(quote(model, worst, job.create_time))
+    }
+
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
         let task = Task::decode(&job.task).map_err(|error| Failure::internal(&error))?;
         let asked = task.asked.as_ref().unwrap_or(&job.model);
         let choice = self.models.now().choose(asked, moment::now())?;
-        let sampling = task.sampling.paid_as(&choice.offer.model);
+        let sampling = task.sampling.paid_as(&self.paid(&task, job)?.model);
         let turns = self.turns(task.of).await?;
         let read = read(&turns);
         let ask = |entry: Arc<Entry>| {
@@ -124,6 +153,14 @@ impl Provider for ReplyProvider {
         // Where the prompt cannot be read any more, the reply alone is counted.
         counted(read(&turns.unwrap_or_default()), &delivered.text)
     }
+}
+
+/// The most tokens that a prompt can have for whatever model: a token is at least a byte of its text.
+fn most_read(turns: &[Turn]) -> i64 {
+    let most = |turn: &Turn| i64::try_from(turn.text.len()).unwrap_or(i64::MAX / 2);
+    turns.iter().fold(0_i64, |sum, turn| {
+        sum.saturating_add(most(turn)).saturating_add(AROUND_A_TURN)
+    })
 }
 
 /// How many tokens a prompt has.

@@ -18,6 +18,7 @@ mod models;
 mod objects;
 mod operator;
 mod peers;
+mod plans;
 mod revocations;
 mod roster;
 mod running;
@@ -78,6 +79,7 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
         }
         Some(Command::Models(asked)) => models::run(&asked.command),
         Some(Command::Limits(asked)) => limits::run(&asked.command),
+        Some(Command::Plans(asked)) => plans::run(&asked.command),
         Some(Command::Simulator(asked)) => simulator::run(asked).await,
         Some(Command::Client(command)) => client::run(command, &settings, &args).await,
     }

@@ -81,7 +81,7 @@ pub struct Mesh {
     /// The admin port.
     pub admin_address: SocketAddr,
     ready: Readiness,
-    health: Vec<(HealthReporter, &'static str)>,
+    health: Vec<(HealthReporter, &'static Seat)>,
     closing: CancellationToken,
     servers: TaskTracker,
     stop: CancellationToken,
@@ -183,7 +183,7 @@ impl Mesh {
                 Some(ServiceTokens::new(&ground.secret, seat.role)),
                 seat.role,
             );
-            let (reporter, health) = health_of(seat.service).await;
+            let (reporter, health) = health_of(seat).await;
             let router = Inbound::new(
                 seat.role,
                 ground.policies.clone(),
@@ -194,7 +194,7 @@ impl Mesh {
             .guard(service.grpc)
             .merge(service.plain)
             .merge(health);
-            mesh.health.push((reporter, seat.service));
+            mesh.health.push((reporter, seat));
             let mut address = "in memory".to_owned();
             if let Some(pipe) = pipes.remove(seat.role) {
                 mesh.serve(router.clone(), Listener::Memory(pipe), Side::Inside);
@@ -260,14 +260,17 @@ impl Mesh {
                 adapter: ground.routes[seat.role].to_string(),
             })
             .collect();
-        let destination = |seat: &'static Seat| Destination {
-            service: seat.service,
-            role: seat.role,
-            link: foundation.links.to(seat.role),
+        let destinations = |seat: &'static Seat| {
+            let link = foundation.links.to(seat.role);
+            seat.services.iter().map(move |service| Destination {
+                service,
+                role: seat.role,
+                link: link.clone(),
+            })
         };
         let door = Door {
             config: edge,
-            roster: ROSTER.iter().map(destination).collect(),
+            roster: ROSTER.iter().flat_map(destinations).collect(),
             policies: ground.policies.clone(),
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(UsersKeys::new(foundation.links.to("users"))),
@@ -345,8 +348,17 @@ impl Mesh {
     }
 
     fn serve(&self, router: Router, listener: Listener, side: Side) {
-        self.servers
-            .spawn(serve(router, listener, side, self.closing.clone()));
+        match listener {
+            // What is under way may need another role of this process until its end: these doors close last.
+            Listener::Memory(_) => {
+                self.tasks
+                    .spawn(serve(router, listener, side, self.stop.clone()))
+            }
+            Listener::Tcp(_) | Listener::Tls(..) => {
+                self.servers
+                    .spawn(serve(router, listener, side, self.closing.clone()))
+            }
+        };
     }
 
     /// Tells commands on this machine where the edge is.
@@ -361,16 +373,14 @@ impl Mesh {
     }
 
     /// Ends: health says NOT_SERVING, new calls are taken a little longer, running ones go on for a bounded time,
-    /// then generations are ended durably and everything is closed.
+    /// then generations are ended durably and everything is closed, the doors between the roles of this process last.
     pub async fn stop(self) {
         self.ready.set(false);
         if self.edge_url.is_some() {
             running::remove(&self.data);
         }
-        for (reporter, service) in &self.health {
-            reporter
-                .set_service_status(*service, ServingStatus::NotServing)
-                .await;
+        for (reporter, seat) in &self.health {
+            report(reporter, seat, ServingStatus::NotServing).await;
         }
         tokio::time::sleep(self.lame_duck).await;
         self.closing.cancel();
@@ -458,11 +468,17 @@ async fn listen(
         .map_err(|error| StartError::other(format!("{what} cannot listen on {address}"), error))
 }
 
-async fn health_of(service: &'static str) -> (HealthReporter, Router) {
+/// The health of a role: each of its services, all serving.
+async fn health_of(seat: &Seat) -> (HealthReporter, Router) {
     let (reporter, server) = tonic_health::server::health_reporter();
-    reporter
-        .set_service_status(service, ServingStatus::Serving)
-        .await;
+    report(&reporter, seat, ServingStatus::Serving).await;
     let router = Router::new().route_service("/grpc.health.v1.Health/{*rest}", server);
     (reporter, router)
+}
+
+/// Tells how all services of a role are.
+async fn report(reporter: &HealthReporter, seat: &Seat, status: ServingStatus) {
+    for service in seat.services {
+        reporter.set_service_status(*service, status).await;
+    }
 }

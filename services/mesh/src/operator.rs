@@ -115,7 +115,11 @@ pub fn routes(token: OperatorToken, policies: &Policies, links: &Links) -> Route
         policies: policies.clone(),
         links: ROSTER
             .iter()
-            .map(|seat| (seat.service, links.to(seat.role)))
+            .flat_map(|seat| {
+                seat.services
+                    .iter()
+                    .map(|name| (*name, links.to(seat.role)))
+            })
             .collect(),
     });
     let method = Router::new().fallback(post(forward)).with_state(room);

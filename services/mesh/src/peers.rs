@@ -46,7 +46,7 @@ impl Peers {
         tasks.spawn(async move {
             loop {
                 let mut request = tonic::Request::new(HealthCheckRequest {
-                    service: seat.service.to_owned(),
+                    service: seat.first().to_owned(),
                 });
                 request.set_timeout(PATIENCE);
                 let asked = tokio::time::timeout(PATIENCE, client.check(request));

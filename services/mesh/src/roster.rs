@@ -15,12 +15,13 @@ pub type Build = Box<
         + Send,
 >;
 
-/// A service of the mesh.
+/// A role of the mesh: one crate, and the services of the contract that it has.
 pub struct Seat {
     /// Its role, as in `llm-chat`.
     pub role: &'static str,
-    /// Its full name in the contract.
-    pub service: &'static str,
+    /// Its services, by their full names in the contract. They start and end together: the first stands for the role
+    /// wherever one is asked how the role is.
+    pub services: &'static [&'static str],
     /// Where it is when the mesh is split: others find it there, and it listens on that port.
     pub url: Setting,
     /// Its own settings.
@@ -40,6 +41,11 @@ pub struct Plan {
 }
 
 impl Seat {
+    /// The service that stands for the role.
+    pub fn first(&self) -> &'static str {
+        self.services[0]
+    }
+
     /// Reads the service's settings.
     pub fn plan(&'static self, settings: &Settings) -> Plan {
         Plan {
@@ -61,11 +67,14 @@ macro_rules! prepare {
     };
 }
 
-/// All services.
+/// All roles.
 pub static ROSTER: &[Seat] = &[
     Seat {
         role: "users",
-        service: "atelier.users.v1.UsersService",
+        services: &[
+            "atelier.users.v1.UsersService",
+            "atelier.users.v1.CreditsService",
+        ],
         url: Setting::new(
             "ATELIER_USERS_URL",
             "http://127.0.0.1:3000",
@@ -77,7 +86,7 @@ pub static ROSTER: &[Seat] = &[
     },
     Seat {
         role: "llm-chat",
-        service: "atelier.llm_chat.v1.LlmChatService",
+        services: &["atelier.llm_chat.v1.LlmChatService"],
         url: Setting::new(
             "ATELIER_LLM_CHAT_URL",
             "http://127.0.0.1:8002",
@@ -89,7 +98,7 @@ pub static ROSTER: &[Seat] = &[
     },
     Seat {
         role: "text-image",
-        service: "atelier.text_image.v1.TextImageService",
+        services: &["atelier.text_image.v1.TextImageService"],
         url: Setting::new(
             "ATELIER_TEXT_IMAGE_URL",
             "http://127.0.0.1:8000",
@@ -101,7 +110,7 @@ pub static ROSTER: &[Seat] = &[
     },
     Seat {
         role: "tts",
-        service: "atelier.tts.v1.TtsService",
+        services: &["atelier.tts.v1.TtsService"],
         url: Setting::new(
             "ATELIER_TTS_URL",
             "http://127.0.0.1:8001",
@@ -113,7 +122,7 @@ pub static ROSTER: &[Seat] = &[
     },
     Seat {
         role: "analytics",
-        service: "atelier.analytics.v1.AnalyticsService",
+        services: &["atelier.analytics.v1.AnalyticsService"],
         url: Setting::new(
             "ATELIER_ANALYTICS_URL",
             "http://127.0.0.1:8005",
@@ -143,4 +152,33 @@ pub fn roles() -> impl Iterator<Item = &'static str> {
 /// The same, for the command line.
 pub fn names() -> Vec<&'static str> {
     roles().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_service_of_the_contract_has_one_role() {
+        let pool = prost_reflect::DescriptorPool::decode(atelier_proto::DESCRIPTOR).unwrap();
+        let contract: BTreeSet<String> = pool
+            .services()
+            .map(|service| service.full_name().to_owned())
+            .filter(|name| name.starts_with("atelier."))
+            .collect();
+        let seated: Vec<&str> = ROSTER
+            .iter()
+            .flat_map(|seat| seat.services.iter().copied())
+            .collect();
+        assert_eq!(
+            seated.len(),
+            contract.len(),
+            "a service sits twice or nowhere"
+        );
+        assert!(seated.iter().all(|name| contract.contains(*name)));
+        for seat in ROSTER {
+            assert!(!seat.services.is_empty(), "{} has no service", seat.role);
+        }
+    }
 }

@@ -214,6 +214,17 @@ impl TextImageService for Rpcs {
         }))
     }
 
+    async fn inspect_generation(
+        &self,
+        request: Request<wire::InspectGenerationRequest>,
+    ) -> Result<Response<wire::InspectGenerationResponse>, Status> {
+        let id = request.into_inner().generation_id;
+        let standing = self.generations.inspect_rpc(&id).await?;
+        Ok(Response::new(wire::InspectGenerationResponse {
+            standing: Some(standing),
+        }))
+    }
+
     type GenerateImageStream = Answers<wire::GenerateImageResponse>;
     type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use atelier_generation::journal::MemoryJournal;
-use atelier_generation::purse::OpenPurse;
 use atelier_generation::store::SqliteRecord;
+use atelier_generation::testing::OpenPurse;
 use atelier_generation::{Courier, Generations, NewGeneration, Output, Parts, Priority, Turns};
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment::new_id;

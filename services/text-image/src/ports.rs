@@ -83,6 +83,10 @@ pub struct Painted {
     pub width: u32,
     /// Its height in pixels.
     pub height: u32,
+    /// The tokens that its provider says it read; 0 where it says nothing.
+    pub input_tokens: i64,
+    /// The tokens that its provider says it made; 0 where it says nothing.
+    pub output_tokens: i64,
 }
 
 /// Somebody who paints.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
+use atelier_generation::{Emitter, Failure, Finish, Job, Provider, Quote};
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobError, BlobStore, ObjectKey};
 use atelier_proto::generation::v1::{Artifact, FinishReason, ImagePreview, Usage};
@@ -104,6 +104,15 @@ impl PictureProvider {
 
 #[async_trait]
 impl Provider for PictureProvider {
+    /// At the prices of the model that was chosen when it was asked for, whoever paints in the end.
+    async fn quote(&self, job: &Job) -> Result<Quote, Failure> {
+        let commission =
+            Commission::decode(&job.task).map_err(|error| Failure::internal(&error))?;
+        let asked = commission.asked.as_ref().unwrap_or(&job.model);
+        let choice = self.painters.now().choose(asked, job.create_time)?;
+        Ok(choice.offer.quote(&commission, job.create_time))
+    }
+
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
         let commission =
             Commission::decode(&job.task).map_err(|error| Failure::internal(&error))?;
@@ -148,6 +157,8 @@ impl Provider for PictureProvider {
         Ok(Finish {
             usage: Usage {
                 images: 1,
+                input_tokens: painted.input_tokens,
+                output_tokens: painted.output_tokens,
                 ..Usage::default()
             },
             reason: FinishReason::Stop,

@@ -218,6 +218,17 @@ impl TtsService for Rpcs {
         }))
     }
 
+    async fn inspect_generation(
+        &self,
+        request: Request<wire::InspectGenerationRequest>,
+    ) -> Result<Response<wire::InspectGenerationResponse>, Status> {
+        let id = request.into_inner().generation_id;
+        let standing = self.generations.inspect_rpc(&id).await?;
+        Ok(Response::new(wire::InspectGenerationResponse {
+            standing: Some(standing),
+        }))
+    }
+
     type SynthesizeStream = Answers<wire::SynthesizeResponse>;
     type WatchGenerationStream = Answers<wire::WatchGenerationResponse>;
 

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
+use atelier_generation::{Emitter, Failure, Finish, Job, Provider, Quote};
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobError, BlobStore, ObjectKey};
 use atelier_proto::generation::v1::{Artifact, FinishReason, Snapshot, Usage};
-use atelier_upstream::offers::{Begun, Unoffered, begin};
+use atelier_upstream::offers::{Begun, Unoffered, begin, quote};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use crate::conversion::{Order, Spoke, Stored};
 use crate::layout;
 use crate::ports::{Piece, Spoken};
-use crate::voice::{Entry, Voices};
+use crate::voice::{Entry, Voices, longest_millis, usual_millis};
 
 /// How long a link to the audio works.
 pub const URL_LIFETIME: Duration = Duration::from_secs(3600);
@@ -106,6 +106,20 @@ fn gone(why: Unoffered) -> Failure {
 
 #[async_trait]
 impl Provider for SpeechProvider {
+    /// At the prices of the voice that was chosen when it was asked for, whoever speaks in the end.
+    async fn quote(&self, job: &Job) -> Result<Quote, Failure> {
+        let order = Order::decode(&job.task).map_err(|error| Failure::internal(&error))?;
+        let asked = order.asked.as_ref().unwrap_or(&order.voice);
+        let menu = self.voices.now();
+        let choice = menu.choose(asked, job.create_time).map_err(gone)?;
+        let worst = Usage {
+            characters: i64::try_from(order.text.chars().count()).unwrap_or(i64::MAX),
+            audio_millis: longest_millis(&order.text, order.speed),
+            ..Usage::default()
+        };
+        Ok(quote(&choice.offer.model, worst, job.create_time))
+    }
+
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
         let order = Order::decode(&job.task).map_err(|error| Failure::internal(&error))?;
         let inside = |error: BlobError| Failure::internal(&error);
@@ -173,13 +187,15 @@ impl Provider for SpeechProvider {
     }
 
     /// As many characters as were spoken: by what the voice said of its progress, and all of them where it said nothing of
-    /// what it delivered.
+    /// what it delivered; and the audio that these usually are.
     async fn estimate(&self, job: &Job, delivered: &Snapshot) -> Usage {
         let Ok(order) = Order::decode(&job.task) else {
             return Usage::default();
         };
+        let characters = spoken(order.text.chars().count(), delivered);
         Usage {
-            characters: spoken(order.text.chars().count(), delivered),
+            characters,
+            audio_millis: usual_millis(characters, order.speed),
             estimated: true,
             ..Usage::default()
         }

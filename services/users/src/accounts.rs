@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::attempts::Attempts;
+use crate::credits::Credits;
 use crate::keyring::KeyRing;
 use crate::ports::{
     ApiKeyStore, AuditStore, Clock, DeletionStore, FactorStore, IdentityStore, MailStore,
@@ -31,6 +32,7 @@ pub(crate) struct Accounts {
     pub(crate) bell: Arc<Notify>,
     pub(crate) attempts: Attempts,
     pub(crate) ring: KeyRing,
+    pub(crate) credits: Arc<Credits>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) deletions: Arc<dyn DeletionStore>,

@@ -98,7 +98,7 @@ fn check(body: &str) -> String {
 impl ApiKey {
     /// What a token that is made now says: the key is its session, and it never outlives the key. A key speaks for an
     /// admin as for anybody else: what only admins may do, no key may.
-    fn claims(&self, user: &User, now: Micros) -> AccessClaims {
+    fn claims(&self, user: &User, weight: u8, now: Micros) -> AccessClaims {
         let seconds = |time: Micros| u64::try_from(time / 1_000_000).unwrap_or(0);
         let issued = seconds(now);
         let whole = issued + KEY_TOKEN_SECONDS;
@@ -109,6 +109,7 @@ impl ApiKey {
             sid: self.id.clone(),
             role: user.role.min(Role::User),
             plan: user.plan.clone(),
+            weight,
             scope: Some(names(&self.scopes)),
             iat: issued,
             exp: self
@@ -189,7 +190,7 @@ impl Accounts {
         if key.last_use_time.is_none_or(|last| last < used) {
             self.api_keys.touch(&key.id, used).await?;
         }
-        let claims = key.claims(&user, now);
+        let claims = key.claims(&user, self.credits.weight(&user), now);
         Ok(KeyToken {
             access: self.ring.sign(&claims, now)?,
             expire_time: i64::try_from(claims.exp).unwrap_or(i64::MAX / 1_000_000) * 1_000_000,
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn a_token_lives_five_minutes_and_never_longer_than_its_key() {
         let user = User::new(None, String::new(), Role::User, 0);
-        let end = |expire_time| key(expire_time).claims(&user, 1_000_000_000).exp;
+        let end = |expire_time| key(expire_time).claims(&user, 1, 1_000_000_000).exp;
         assert_eq!(end(None), 1_300);
         assert_eq!(end(Some(2_000_000_000)), 1_300);
         assert_eq!(end(Some(1_060_999_999)), 1_060);
@@ -255,7 +256,7 @@ mod tests {
             (Role::Anonymous, Role::Anonymous),
         ] {
             let user = User::new(None, String::new(), role, 0);
-            let claims = key(None).claims(&user, 0);
+            let claims = key(None).claims(&user, 1, 0);
             assert_eq!(claims.role, told);
             assert_eq!((claims.sub, claims.sid.as_str()), (user.id, "k"));
             assert_eq!(claims.scope.as_deref(), Some("read chat"));

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::openid::OpenIdServer;
+use crate::plans::{PLANS, Plans};
 use crate::post::{Sender, SmtpServer};
 
 /// How long a spent refresh token may be presented again.
@@ -64,6 +65,7 @@ pub const SETTINGS: &[Setting] = &[
     MAIL_FROM,
     MAIL_LINK,
     ANONYMOUS_DAYS,
+    PLANS,
     sign_in::OIDC_ISSUER,
     sign_in::OIDC_CLIENT_ID,
     sign_in::OIDC_CLIENT_SECRET,
@@ -158,6 +160,10 @@ pub struct Config {
     pub erase_every: Duration,
     /// Who else accounts may sign in with; `None` for nobody.
     pub provider: Option<OpenIdServer>,
+    /// What `ATELIER_PLANS` says, else what is built in.
+    pub plans: Plans,
+    /// How often is looked for credits that have expired and generations that nobody has settled. No variable sets it.
+    pub rounds_every: Duration,
 }
 
 impl Default for Config {
@@ -170,6 +176,8 @@ impl Default for Config {
             anonymous_for: 30 * DAY,
             erase_every: Duration::from_millis(500),
             provider: None,
+            plans: Plans::default(),
+            rounds_every: Duration::from_secs(10),
         }
     }
 }
@@ -191,6 +199,8 @@ impl Config {
                 .map_or(fallback.anonymous_for, |days| days * DAY),
             erase_every: fallback.erase_every,
             provider: sign_in::read(settings),
+            plans: Plans::of_settings(settings),
+            rounds_every: fallback.rounds_every,
         }
     }
 }

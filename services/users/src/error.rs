@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use atelier_kit::fault::{Fault, Kind, Violation};
+use atelier_kit::moment::Micros;
+use atelier_ledger::Refusal;
+
+/// When a place among the generations that are at work may be asked for again.
+const PLACE: Duration = Duration::from_secs(1);
 
 /// Why a call was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +135,38 @@ pub enum Error {
     /// The account has no password that could be shown.
     #[error("the account has no password: set one with RequestPasswordReset")]
     NoPassword,
+    /// The configuration has no such plan.
+    #[error("no such plan")]
+    PlanUnknown,
+    /// Accounts cannot choose the plan by themselves.
+    #[error("the plan is given by an admin alone")]
+    PlanClosed,
+    /// The book refuses to give money; after the time it may be asked again, where that helps.
+    #[error("{refusal}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// For how long.
+        wait: Option<Duration>,
+    },
+    /// Prices, or plans, are in another currency than the book, which is in this one.
+    #[error("the amounts are not in {0}, the currency of the credits")]
+    CurrencyMismatch(String),
+    /// What a generation may cost is more than any amount can be.
+    #[error("the cost is below 0 or too large")]
+    CostTooLarge,
+    /// No such generation was paid for here.
+    #[error("no such generation was paid for")]
+    GenerationUnknown,
+    /// The generation has not ended, cost nothing, or was paid for by the operator.
+    #[error("the account was charged nothing for the generation")]
+    NotCharged,
+    /// More than is left of the charge, which is this, in millionths.
+    #[error("only {0} of the charge are left")]
+    RefundTooHigh(i64),
+    /// The request id gave other credits.
+    #[error("the request_id was used for other credits")]
+    RequestIdReused,
     /// The store is busy; the call may be repeated.
     #[error("the accounts are busy")]
     Busy,
@@ -150,6 +187,24 @@ impl Error {
     /// A failure of hashing, sealing or signing.
     pub(crate) fn crypto(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Crypto(source.into())
+    }
+
+    /// What the book says, at a time.
+    pub(crate) fn of_ledger(error: atelier_ledger::Error, now: Micros) -> Self {
+        use atelier_ledger::Error as Ledger;
+        match error {
+            Ledger::Refused(refusal) => {
+                let wait = wait(&refusal, now);
+                Self::Refused { refusal, wait }
+            }
+            Ledger::Overflow(_) => Self::CostTooLarge,
+            Ledger::Unknown => Self::GenerationUnknown,
+            Ledger::NotCharged => Self::NotCharged,
+            Ledger::RefundTooHigh(left) => Self::RefundTooHigh(left),
+            Ledger::KeyReused => Self::RequestIdReused,
+            Ledger::Busy => Self::Busy,
+            Ledger::Store(source) => Self::Store(source),
+        }
     }
 
     /// The kind, and the reason that programs read.
@@ -195,14 +250,78 @@ impl Error {
             Self::IdentityUnknown => (Kind::NotFound, "NOT_FOUND"),
             Self::LastSignIn => (Kind::Precondition, "LAST_SIGN_IN"),
             Self::NoPassword => (Kind::Precondition, "NO_PASSWORD"),
+            Self::PlanUnknown | Self::GenerationUnknown => (Kind::NotFound, "NOT_FOUND"),
+            Self::PlanClosed => (Kind::Precondition, "PLAN_CLOSED"),
+            Self::Refused { refusal, .. } => match refusal {
+                Refusal::Insufficient { .. } => (Kind::Exhausted, "INSUFFICIENT_CREDITS"),
+                Refusal::QuotaExhausted { .. } => (Kind::Exhausted, "QUOTA_EXHAUSTED"),
+                Refusal::TooManyAtOnce(_) | Refusal::NetworkTooManyAtOnce(_) => {
+                    (Kind::Exhausted, "TOO_MANY_AT_ONCE")
+                }
+                Refusal::SpendingStopped { .. } => (Kind::Exhausted, "SPENDING_STOPPED"),
+                Refusal::HouseBudgetSpent { .. } => (Kind::Exhausted, "ANONYMOUS_BUDGET_SPENT"),
+                Refusal::Ended => (Kind::Precondition, "GENERATION_ENDED"),
+            },
+            Self::CurrencyMismatch(_) => (Kind::Precondition, "CURRENCY_MISMATCH"),
+            Self::CostTooLarge => (Kind::Invalid, "INVALID_REQUEST"),
+            Self::NotCharged => (Kind::Precondition, "NOT_CHARGED"),
+            Self::RefundTooHigh(_) => (Kind::Precondition, "REFUND_TOO_HIGH"),
+            Self::RequestIdReused => (Kind::Precondition, "REQUEST_ID_REUSED"),
             Self::Busy => (Kind::Unavailable, "STORE_BUSY"),
             Self::Store(_) | Self::Crypto(_) => (Kind::Internal, "INTERNAL"),
         }
     }
 }
 
+/// How long money is refused, where time alone helps. A place is free as soon as another generation ends, which nobody
+/// knows: it may be tried again soon.
+fn wait(refusal: &Refusal, now: Micros) -> Option<Duration> {
+    match refusal {
+        Refusal::Insufficient { .. } | Refusal::Ended => None,
+        Refusal::TooManyAtOnce(_) | Refusal::NetworkTooManyAtOnce(_) => Some(PLACE),
+        Refusal::QuotaExhausted { reset, .. }
+        | Refusal::SpendingStopped { reset }
+        | Refusal::HouseBudgetSpent { reset } => {
+            Some(Duration::from_micros((reset - now).max(0).unsigned_abs()))
+        }
+    }
+}
+
+/// A refusal with what it is about, for programs.
+fn refused(fault: Fault, refusal: &Refusal) -> Fault {
+    match refusal {
+        Refusal::Insufficient { needed, available } => fault
+            .with("needed_micros", needed.to_string())
+            .with("available_micros", available.to_string()),
+        Refusal::QuotaExhausted { limit, .. } => fault.with("limit", limit.to_string()),
+        Refusal::TooManyAtOnce(limit) => fault
+            .with("scope", "account")
+            .with("limit", limit.to_string()),
+        Refusal::NetworkTooManyAtOnce(limit) => fault
+            .with("scope", "network")
+            .with("limit", limit.to_string()),
+        Refusal::SpendingStopped { .. } | Refusal::HouseBudgetSpent { .. } | Refusal::Ended => {
+            fault
+        }
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
+        if let Error::Refused { refusal, wait } = &error {
+            let (kind, reason) = error.kind();
+            let fault = refused(Fault::new(kind, reason, error.to_string()), refusal);
+            return match wait {
+                Some(wait) => fault.retry_after(*wait),
+                None => fault,
+            };
+        }
+        if let Error::CostTooLarge = &error {
+            return Fault::bad_request(vec![Violation {
+                field: "worst_case".to_owned(),
+                rule: error.to_string(),
+            }]);
+        }
         if let Error::TooManyAttempts(wait) = &error {
             let (kind, reason) = error.kind();
             return Fault::new(kind, reason, error.to_string()).retry_after(*wait);

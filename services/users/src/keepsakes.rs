@@ -11,9 +11,11 @@ use crate::accounts::Accounts;
 use crate::error::Error;
 use crate::ports::Cursor;
 use crate::users::User;
+use atelier_kit::money;
 
 /// How many rows are read at once.
 const PAGE: i64 = 200;
+const ENTRIES: u32 = 200;
 
 /// The account of a caller whose session lives.
 pub(crate) struct OwnPart {
@@ -28,6 +30,8 @@ impl Keepsakes for OwnPart {
         self.sessions(account, parcel).await?;
         self.api_keys(account, parcel).await?;
         self.identities(account, parcel).await?;
+        self.credits(parcel).await?;
+        self.entries(account, parcel).await?;
         self.acts(account, parcel).await
     }
 
@@ -125,6 +129,59 @@ impl OwnPart {
             list.element(&told).await?;
         }
         list.end().await
+    }
+
+    /// What may be spent, and the credits that something is left of.
+    async fn credits(&self, parcel: &mut Parcel) -> Result<(), Fault> {
+        let credits = &self.accounts.credits;
+        let balance = credits.balance(&self.user).await?;
+        let grants = balance.grants.into_iter().map(|grant| {
+            json!({
+                "id": grant.id,
+                "origin": grant.given.origin.name(),
+                "amount": money::exact(grant.given.amount),
+                "available": money::exact(grant.available),
+                "priority": grant.given.priority,
+                "note": grant.given.note,
+                "create_time": time(grant.create_time),
+                "expire_time": grant.given.expire_time.map(time),
+            })
+        });
+        let told = json!({
+            "currency": credits.plans().currency,
+            "available": money::exact(balance.available),
+            "reserved": money::exact(balance.reserved),
+            "grants": grants.collect::<Vec<_>>(),
+        });
+        parcel.json("credits.json", &told).await
+    }
+
+    /// What happened to the account's credits, the newest first.
+    async fn entries(&self, account: &str, parcel: &mut Parcel) -> Result<(), Fault> {
+        parcel.lines("ledger.jsonl").await?;
+        let mut before = None;
+        loop {
+            let page = self.accounts.credits.entries(account, before, ENTRIES);
+            let page = page.await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            before = Some(last.number);
+            for entry in &page {
+                let told = json!({
+                    "number": entry.number,
+                    "kind": entry.kind.name(),
+                    "amount": money::exact(entry.amount),
+                    "balance": money::exact(entry.balance),
+                    "grant_id": entry.grant,
+                    "generation_id": entry.generation,
+                    "medium": entry.medium.map(atelier_ledger::Medium::name),
+                    "model": entry.model,
+                    "time": time(entry.time),
+                });
+                parcel.line(&told).await?;
+            }
+        }
     }
 
     /// The acts about the account, the newest first.

@@ -312,10 +312,12 @@ impl KeyRing {
         })
     }
 
-    /// The pair of a session: a new access token, and the refresh token that goes with it.
+    /// The pair of a session: a new access token, and the refresh token that goes with it. `weight` is how the account counts
+    /// where generations wait.
     pub(crate) fn mint(
         &self,
         user: &User,
+        weight: u8,
         session_id: &str,
         refresh: &RefreshToken,
         now: Micros,
@@ -329,6 +331,7 @@ impl KeyRing {
             sid: session_id.to_owned(),
             role: user.role,
             plan: user.plan.clone(),
+            weight,
             scope: None,
             iat: issued,
             exp: ends,

@@ -53,6 +53,7 @@ fn claims(now: Micros) -> AccessClaims {
         sid: "s".to_owned(),
         role: Role::User,
         plan: "free".to_owned(),
+        weight: 1,
         scope: None,
         iat: issued,
         exp: issued + ACCESS_SECONDS,

@@ -18,7 +18,7 @@ use crate::tokens::{Opaque, TokenHash};
 pub(crate) const ROLE: &str = "users";
 /// How young a session must be that deletes an account without a password, in microseconds.
 const YOUNG: Micros = 10 * 60 * 1_000_000;
-/// How many unused accounts are deleted at once.
+/// How many unused accounts are deleted at once, and of how many deleted ones the credits are taken.
 const EXPIRED_AT_ONCE: i64 = 100;
 /// How long a deletion that is done can be asked for, in microseconds.
 pub(crate) const REMEMBERED: Micros = 90 * 24 * 3600 * 1_000_000;
@@ -113,10 +113,40 @@ impl Accounts {
             services: &services,
             now: self.clock.now(),
         };
-        let deletion = self.deletions.delete_account(&departure).await?;
+        let mut deletion = self.deletions.delete_account(&departure).await?;
         self.departures.send_modify(|count| *count += 1);
         tracing::info!(user_id, "account deleted");
+        // The account is gone: that its credits are taken later is no reason to say that it is not.
+        match self.close_account(&departure.id, user_id).await {
+            Ok(()) => {
+                if let Ok(Some(told)) = self.deletions.find(&departure.token).await {
+                    deletion = told;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(user_id, error = %chain(&error), "the credits of a deleted account are still to be taken");
+            }
+        }
         Ok((deletion, token))
+    }
+
+    /// Takes the credits of a deleted account, and keeps how many entries stay. A second time changes nothing.
+    async fn close_account(&self, deletion_id: &str, user_id: &str) -> Result<(), Error> {
+        let entries = self.credits.leave(user_id).await?;
+        let now = self.clock.now();
+        self.deletions.left(deletion_id, entries, now).await
+    }
+
+    /// Takes the credits of deleted accounts where that was not done at once.
+    pub(crate) async fn close_departed(&self) -> Result<(), Error> {
+        let mut closed = Ok(());
+        for (deletion_id, user_id) in self.deletions.departed(EXPIRED_AT_ONCE).await? {
+            // One that fails keeps no other from it.
+            if let Err(error) = self.close_account(&deletion_id, &user_id).await {
+                closed = Err(error);
+            }
+        }
+        closed
     }
 
     /// What was deleted stands in no table any more; that it still stands in the log beside them is no reason to fail.

@@ -6,6 +6,7 @@ mod attempts;
 mod audit;
 mod config;
 mod courier;
+mod credits;
 mod email;
 mod emails;
 mod eraser;
@@ -22,6 +23,7 @@ mod openid;
 mod operator;
 mod passwords;
 mod peers;
+mod plans;
 mod ports;
 mod post;
 mod recovery;
@@ -39,6 +41,8 @@ mod users;
 use std::sync::Arc;
 
 use atelier_kit::service::{Foundation, Service, StartError};
+use atelier_ledger::store::SqliteLedger;
+use atelier_proto::users::v1::credits_service_server::CreditsServiceServer;
 use atelier_proto::users::v1::users_service_server::UsersServiceServer;
 use tokio::sync::{Notify, watch};
 
@@ -47,12 +51,14 @@ pub use error::Error;
 pub use grant::{GrantError, Granted, grant_admin, grant_role};
 pub use openid::{Issuer, OpenIdServer, RedirectUris};
 pub use passwords::Argon2Passwords;
+pub use plans::{ANONYMOUS, Anonymous, PLANS, Plan, Plans, PlansError, PlansFile, SignUp};
 pub use ports::{Clock, Passwords, SystemClock};
 pub use post::{Sender, SmtpServer};
 
 use accounts::Accounts;
 use attempts::Attempts;
 use courier::Courier;
+use credits::{Credits, Rounds};
 use eraser::Eraser;
 use keyring::KeyRing;
 use letters::Letters;
@@ -61,9 +67,9 @@ use ports::{Mailer, Provider};
 use post::{FolderMailer, SmtpMailer};
 use sign_in::SignIns;
 use store::{
-    SqliteApiKeyStore, SqliteAttemptStore, SqliteAuditStore, SqliteDeletionStore,
-    SqliteFactorStore, SqliteIdentityStore, SqliteKeyStore, SqliteMailStore, SqliteMailTokenStore,
-    SqliteSessionStore, SqliteSignInStore, SqliteUserStore,
+    AuditedGrants, SqliteApiKeyStore, SqliteAttemptStore, SqliteAuditStore, SqliteDeletionStore,
+    SqliteFactorStore, SqliteHolderStore, SqliteIdentityStore, SqliteKeyStore, SqliteMailStore,
+    SqliteMailTokenStore, SqliteSessionStore, SqliteSignInStore, SqliteUserStore,
 };
 
 /// The database's name within the service's folder.
@@ -150,6 +156,22 @@ pub async fn build_with(
             .tasks
             .spawn(eraser.run(foundation.stop.clone().cancelled_owned()));
     }
+    let credits = Arc::new(Credits::new(
+        Arc::new(SqliteLedger::new(database.clone(), Arc::new(AuditedGrants))),
+        Arc::new(SqliteHolderStore::new(database.clone())),
+        config.plans,
+        clock.clone(),
+        &foundation.secret.derive("credit-networks"),
+    ));
+    credits
+        .settle_currency()
+        .await
+        .map_err(|error| StartError::other("the currency of ATELIER_PLANS", error))?;
+    let makers = peers::makers(&foundation.links);
+    let rounds = Rounds::new(&credits, makers, config.rounds_every);
+    foundation
+        .tasks
+        .spawn(rounds.run(foundation.stop.clone().cancelled_owned()));
     let accounts = Arc::new(Accounts {
         users: Arc::new(SqliteUserStore::new(database.clone())),
         sessions: sessions.clone(),
@@ -169,6 +191,7 @@ pub async fn build_with(
         bell,
         attempts: Attempts::new(attempts.clone(), &foundation.secret.derive("attempts")),
         ring,
+        credits,
         clock: clock.clone(),
         mailer,
         deletions: deletions.clone(),
@@ -190,13 +213,18 @@ pub async fn build_with(
         config.sweep_every,
         foundation.stop.clone().cancelled_owned(),
     ));
+    let credits = CreditsServiceServer::new(grpc::CreditsGrpc::new(
+        accounts.clone(),
+        foundation.pages.clone(),
+    ));
     let service = UsersServiceServer::new(grpc::UsersGrpc::new(
         accounts,
         foundation.pages.clone(),
         foundation.closing.clone(),
     ));
-    let service = Service::new(tonic::service::Routes::new(service))
+    let service = Service::new(tonic::service::Routes::new(service).add_service(credits))
         .with_adapter("accounts", format!("sqlite {}", path.display()))
+        .with_adapter("credits", format!("sqlite {}", path.display()))
         .with_adapter("keys", format!("RSA {signs_with} in {}", path.display()))
         .with_adapter("mails", posts);
     let service = match vouches {

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod attempts;
+mod credits;
 mod leaving;
 mod mails;
 mod second_factor;
@@ -21,6 +22,7 @@ use crate::users::{PasswordChange, ProfileChange, User};
 
 pub(crate) use api_keys::ApiKeyStore;
 pub(crate) use attempts::AttemptStore;
+pub(crate) use credits::{Holder, HolderStore, Maker, PlanChange, Standing, UsedRequest};
 pub(crate) use leaving::{DeletionStore, Erasure, Peer, Pieces};
 pub(crate) use mails::{Mail, MailError, MailStore, MailTokenStore, Mailer};
 pub(crate) use second_factor::{Factor, FactorStore};

@@ -156,6 +156,18 @@ impl Accounts {
         })
     }
 
+    /// The pair of a session of an account.
+    pub(crate) fn mint(
+        &self,
+        user: &User,
+        session_id: &str,
+        refresh: &RefreshToken,
+        now: Micros,
+    ) -> Result<Pair, Error> {
+        let weight = self.credits.weight(user);
+        self.ring.mint(user, weight, session_id, refresh, now)
+    }
+
     /// A session that begins now, and its first refresh token.
     pub(crate) fn open(&self, client: &Client) -> Result<(Opening, RefreshToken), Error> {
         let refresh = RefreshToken::new()?;
@@ -183,9 +195,7 @@ impl Accounts {
         let (verified, attempt) = self.show_password(email, password, code, client).await?;
         let (opening, refresh) = self.open(client)?;
         let user = self.sessions.insert(&verified, &opening).await?;
-        let pair = self
-            .ring
-            .mint(&user, &opening.session_id, &refresh, opening.now)?;
+        let pair = self.mint(&user, &opening.session_id, &refresh, opening.now)?;
         // The session is made: that the failures before it are still counted is no reason to keep it back.
         if let Err(error) = self.attempts.succeeded(attempt, self.clock.now()).await {
             tracing::warn!(error = %atelier_kit::fault::chain(&error), "the failed attempts could not be forgiven");
@@ -256,7 +266,7 @@ impl Accounts {
         match judge(state, now) {
             Verdict::Rotate => {
                 let next = RefreshToken::new()?;
-                let pair = self.ring.mint(&state.user, &state.session_id, &next, now)?;
+                let pair = self.mint(&state.user, &state.session_id, &next, now)?;
                 let rotation = Rotation {
                     successor: next.hash(),
                     sealed: token.seal(&pair)?,

@@ -261,9 +261,7 @@ impl Accounts {
             Verdict::Enter(id) | Verdict::LinkAndEnter(id) => {
                 let link = held.standing().known.is_none();
                 let user = held.enter(&id, link, &opening).await?;
-                let pair = self
-                    .ring
-                    .mint(&user, &opening.session_id, &refresh, opening.now)?;
+                let pair = self.mint(&user, &opening.session_id, &refresh, opening.now)?;
                 (user, pair, false)
             }
             Verdict::Create => {
@@ -279,9 +277,7 @@ impl Accounts {
                     user.id = id;
                 }
                 // Signed before anything is kept: a failure leaves no account behind.
-                let pair = self
-                    .ring
-                    .mint(&user, &opening.session_id, &refresh, opening.now)?;
+                let pair = self.mint(&user, &opening.session_id, &refresh, opening.now)?;
                 (held.create(&user, anonymous, &opening).await?, pair, true)
             }
         };

@@ -23,7 +23,7 @@ pub(crate) struct Swept {
 }
 
 impl Swept {
-    async fn sweep(&self, now: Micros) -> [Result<(), Error>; 6] {
+    async fn sweep(&self, now: Micros) -> [Result<(), Error>; 7] {
         [
             self.sessions.sweep(now).await,
             self.mails.sweep(now).await,
@@ -31,6 +31,7 @@ impl Swept {
             self.sign_ins.sweep(now).await,
             self.deletions.sweep(now).await,
             self.accounts.expire_anonymous().await,
+            self.accounts.close_departed().await,
         ]
     }
 }

@@ -109,9 +109,7 @@ impl Accounts {
                 user.id.clone_from(&before.user.id);
                 user.create_time = before.user.create_time;
                 let (opening, refresh) = self.open(client)?;
-                let pair = self
-                    .ring
-                    .mint(&user, &opening.session_id, &refresh, opening.now)?;
+                let pair = self.mint(&user, &opening.session_id, &refresh, opening.now)?;
                 self.users
                     .register_anonymous(&user, &password_hash, &opening)
                     .await?;
@@ -153,9 +151,7 @@ impl Accounts {
     ) -> Result<Pair, Error> {
         let (opening, refresh) = self.open(client)?;
         // Signed before anything is kept: a failure leaves no account behind.
-        let pair = self
-            .ring
-            .mint(user, &opening.session_id, &refresh, opening.now)?;
+        let pair = self.mint(user, &opening.session_id, &refresh, opening.now)?;
         self.users.insert(user, password_hash, &opening).await?;
         Ok(pair)
     }

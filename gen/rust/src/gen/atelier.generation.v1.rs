@@ -83,6 +83,31 @@ pub struct Started {
     /// The model that was chosen.
     #[prost(string, tag = "2")]
     pub model: ::prost::alloc::string::String,
+    /// What was set aside for it, and what is left of the account's quota.
+    #[prost(message, optional, tag = "3")]
+    pub allowance: ::core::option::Option<Allowance>,
+}
+/// What the account's credits and quota allow a generation. The streams that tell of it end with the same in their trailers:
+/// `atelier-reserved-micros`, and where there is a quota `atelier-quota-limit`, `atelier-quota-remaining` and
+/// `atelier-quota-reset` (seconds until it is whole again, when the stream ends). Where a quota is used up they say that nothing was
+/// set aside and nothing is left.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Allowance {
+    /// The most it can cost, in millionths of the currency, set aside until it has ended.
+    #[prost(int64, tag = "1")]
+    pub reserved_micros: i64,
+    /// The currency, as its ISO 4217 code.
+    #[prost(string, tag = "2")]
+    pub currency_code: ::prost::alloc::string::String,
+    /// How many generations of this medium the account may begin in a day; 0 where they are not counted.
+    #[prost(int64, tag = "3")]
+    pub quota_limit: i64,
+    /// How many were left of them when this one had begun.
+    #[prost(int64, tag = "4")]
+    pub quota_remaining: i64,
+    /// When all are there again; not set where they are not counted.
+    #[prost(message, optional, tag = "5")]
+    pub quota_reset_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// The whole state so far, in place of all events up to and including this sequence.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -111,6 +136,9 @@ pub struct Snapshot {
     /// The work done so far, 0 to 1.
     #[prost(double, tag = "8")]
     pub fraction: f64,
+    /// What was set aside for it, and what was left of the account's quota; not set while queued.
+    #[prost(message, optional, tag = "9")]
+    pub allowance: ::core::option::Option<Allowance>,
 }
 /// More text of a chat reply.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -231,6 +259,9 @@ pub struct Failed {
     /// Whether the same request under a new `request_id` may succeed.
     #[prost(bool, tag = "3")]
     pub retryable: bool,
+    /// When it may succeed at the earliest, where that is known: a quota that is used up says when it is whole again.
+    #[prost(message, optional, tag = "4")]
+    pub retry_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// The generation ended well, and its result is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -275,6 +306,16 @@ pub struct Generation {
     /// When it ended; not set while it runs.
     #[prost(message, optional, tag = "10")]
     pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How a generation stands with what it is charged, as its service tells it to who keeps the credits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Standing {
+    /// Where it stands; not set when the service knows no such generation.
+    #[prost(enumeration = "State", tag = "1")]
+    pub state: i32,
+    /// What it is charged; set for one that has ended and is charged something.
+    #[prost(message, optional, tag = "2")]
+    pub charge: ::core::option::Option<Usage>,
 }
 /// Where a generation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -356,6 +356,20 @@ pub struct ErasePersonalDataResponse {
     #[prost(message, optional, tag = "1")]
     pub receipt: ::core::option::Option<super::super::privacy::v1::ErasureReceipt>,
 }
+/// The request of InspectGeneration.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InspectGenerationRequest {
+    /// The generation: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub generation_id: ::prost::alloc::string::String,
+}
+/// The answer of InspectGeneration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InspectGenerationResponse {
+    /// How it stands.
+    #[prost(message, optional, tag = "1")]
+    pub standing: ::core::option::Option<super::super::generation::v1::Standing>,
+}
 /// Who said a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -948,6 +962,37 @@ pub mod llm_chat_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Tells how a generation stands, to who keeps the credits: what was set aside for one that nobody settles is given back only
+        /// after that.
+        pub async fn inspect_generation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InspectGenerationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InspectGenerationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.llm_chat.v1.LlmChatService/InspectGeneration",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.llm_chat.v1.LlmChatService",
+                        "InspectGeneration",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1127,6 +1172,15 @@ pub mod llm_chat_service_server {
             request: tonic::Request<super::ErasePersonalDataRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ErasePersonalDataResponse>,
+            tonic::Status,
+        >;
+        /// Tells how a generation stands, to who keeps the credits: what was set aside for one that nobody settles is given back only
+        /// after that.
+        async fn inspect_generation(
+            &self,
+            request: tonic::Request<super::InspectGenerationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InspectGenerationResponse>,
             tonic::Status,
         >;
     }
@@ -1886,6 +1940,52 @@ pub mod llm_chat_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ErasePersonalDataSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.llm_chat.v1.LlmChatService/InspectGeneration" => {
+                    #[allow(non_camel_case_types)]
+                    struct InspectGenerationSvc<T: LlmChatService>(pub Arc<T>);
+                    impl<
+                        T: LlmChatService,
+                    > tonic::server::UnaryService<super::InspectGenerationRequest>
+                    for InspectGenerationSvc<T> {
+                        type Response = super::InspectGenerationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InspectGenerationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LlmChatService>::inspect_generation(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InspectGenerationSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

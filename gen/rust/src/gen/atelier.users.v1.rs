@@ -142,6 +142,1899 @@ pub struct ListAuditEventsResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+/// What an account may spend. All amounts are millionths of one currency, and never below zero.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Balance {
+    /// What may be spent now.
+    #[prost(int64, tag = "1")]
+    pub available_micros: i64,
+    /// What is held for generations that have not ended: each holds the most it can cost, and gives the rest back.
+    #[prost(int64, tag = "2")]
+    pub reserved_micros: i64,
+    /// The currency, as its ISO 4217 code.
+    #[prost(string, tag = "3")]
+    pub currency_code: ::prost::alloc::string::String,
+    /// The credits that something is left of, in the order in which they are spent; at most 100 are told.
+    #[prost(message, repeated, tag = "4")]
+    pub grants: ::prost::alloc::vec::Vec<CreditGrant>,
+}
+/// Credits that were given at one time. Those of the lowest `priority` are spent first, among them those that expire first,
+/// and those that never expire last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreditGrant {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Where it comes from.
+    #[prost(enumeration = "GrantOrigin", tag = "2")]
+    pub origin: i32,
+    /// How much was given.
+    #[prost(int64, tag = "3")]
+    pub amount_micros: i64,
+    /// How much of it may be spent now.
+    #[prost(int64, tag = "4")]
+    pub available_micros: i64,
+    /// The lower, the sooner it is spent: 0 to 100.
+    #[prost(int32, tag = "5")]
+    pub priority: i32,
+    /// What whoever gave it says of it; may be empty.
+    #[prost(string, tag = "6")]
+    pub note: ::prost::alloc::string::String,
+    /// When it was given.
+    #[prost(message, optional, tag = "7")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When what is left of it is lost; not set for credits that do not expire. What a generation holds by then is spent all
+    /// the same; what that gives back later is lost.
+    #[prost(message, optional, tag = "8")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// One movement of an account's credits. Entries are added and never changed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LedgerEntry {
+    /// Its id; a later entry has a greater one.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// What happened.
+    #[prost(enumeration = "EntryKind", tag = "2")]
+    pub kind: i32,
+    /// How much was moved; always above 0.
+    #[prost(int64, tag = "3")]
+    pub amount_micros: i64,
+    /// What may be spent after it.
+    #[prost(int64, tag = "4")]
+    pub balance_micros: i64,
+    /// The grant whose credits were moved.
+    #[prost(string, tag = "5")]
+    pub grant_id: ::prost::alloc::string::String,
+    /// The generation it is for; empty for credits that were given or have expired. A refund names the one it is for.
+    #[prost(string, tag = "6")]
+    pub generation_id: ::prost::alloc::string::String,
+    /// What the generation is paid as.
+    #[prost(enumeration = "Medium", tag = "7")]
+    pub medium: i32,
+    /// The model whose prices hold for the generation; empty without one.
+    #[prost(string, tag = "8")]
+    pub model: ::prost::alloc::string::String,
+    /// When it happened.
+    #[prost(message, optional, tag = "9")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How many generations of a medium an account may begin in a day. One that fails or is cancelled with nothing to charge is
+/// not counted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quota {
+    /// Which generations are counted.
+    #[prost(enumeration = "Medium", tag = "1")]
+    pub medium: i32,
+    /// How many there may be.
+    #[prost(int64, tag = "2")]
+    pub limit: i64,
+    /// How many are left.
+    #[prost(int64, tag = "3")]
+    pub remaining: i64,
+    /// When all are there again: the next midnight, UTC.
+    #[prost(message, optional, tag = "4")]
+    pub reset_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How many generations of a medium a plan allows in a day.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PlanQuota {
+    /// Which generations are counted.
+    #[prost(enumeration = "Medium", tag = "1")]
+    pub medium: i32,
+    /// How many there may be.
+    #[prost(int64, tag = "2")]
+    pub daily_limit: i64,
+}
+/// What an account can subscribe to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Plan {
+    /// Its name, as in `free`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it gives each month; expires with the month.
+    #[prost(int64, tag = "2")]
+    pub monthly_credits_micros: i64,
+    /// The media whose generations are counted; others are not.
+    #[prost(message, repeated, tag = "3")]
+    pub quotas: ::prost::alloc::vec::Vec<PlanQuota>,
+    /// How many generations may be at work at once.
+    #[prost(int32, tag = "4")]
+    pub concurrency: i32,
+    /// How the account counts where generations wait for their turn: one of weight 4 gets four where one of weight 1 gets one.
+    #[prost(int32, tag = "5")]
+    pub weight: i32,
+    /// Whether an account may choose it by itself; others are given by an admin.
+    #[prost(bool, tag = "6")]
+    pub is_open: bool,
+}
+/// What was spent of a bound that the operator has set.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Spending {
+    /// What is bound.
+    #[prost(enumeration = "spending::Scope", tag = "1")]
+    pub scope: i32,
+    /// What was spent and is held in this hour or day.
+    #[prost(int64, tag = "2")]
+    pub spent_micros: i64,
+    /// The most there may be; not set where there is no bound.
+    #[prost(int64, optional, tag = "3")]
+    pub limit_micros: ::core::option::Option<i64>,
+    /// When it begins anew, UTC.
+    #[prost(message, optional, tag = "4")]
+    pub reset_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Nested message and enum types in `Spending`.
+pub mod spending {
+    /// What is bound.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Scope {
+        /// Not set.
+        Unspecified = 0,
+        /// All generations that cost something, in an hour.
+        Hour = 1,
+        /// All generations that cost something, in a day.
+        Day = 2,
+        /// Those of anonymous accounts, which the operator pays for, in a day.
+        AnonymousDay = 3,
+    }
+    impl Scope {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "SCOPE_UNSPECIFIED",
+                Self::Hour => "SCOPE_HOUR",
+                Self::Day => "SCOPE_DAY",
+                Self::AnonymousDay => "SCOPE_ANONYMOUS_DAY",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "SCOPE_UNSPECIFIED" => Some(Self::Unspecified),
+                "SCOPE_HOUR" => Some(Self::Hour),
+                "SCOPE_DAY" => Some(Self::Day),
+                "SCOPE_ANONYMOUS_DAY" => Some(Self::AnonymousDay),
+                _ => None,
+            }
+        }
+    }
+}
+/// What stands in one of the house's own accounts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HouseAccount {
+    /// Its name: `issued` (below zero: what was given), `revenue`, `expired`, `shortfall` (below zero: what generations cost
+    /// beyond what was set aside for them), `anonymous` (below zero: what was paid for anonymous accounts).
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What stands in it.
+    #[prost(int64, tag = "2")]
+    pub balance_micros: i64,
+}
+/// What a generation is paid as. Each is counted by itself in daily quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Medium {
+    /// Not set.
+    Unspecified = 0,
+    /// Chat replies.
+    Chat = 1,
+    /// Pictures.
+    Image = 2,
+    /// Spoken texts.
+    Speech = 3,
+}
+impl Medium {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MEDIUM_UNSPECIFIED",
+            Self::Chat => "MEDIUM_CHAT",
+            Self::Image => "MEDIUM_IMAGE",
+            Self::Speech => "MEDIUM_SPEECH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MEDIUM_UNSPECIFIED" => Some(Self::Unspecified),
+            "MEDIUM_CHAT" => Some(Self::Chat),
+            "MEDIUM_IMAGE" => Some(Self::Image),
+            "MEDIUM_SPEECH" => Some(Self::Speech),
+            _ => None,
+        }
+    }
+}
+/// Where credits come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum GrantOrigin {
+    /// Not set.
+    Unspecified = 0,
+    /// An admin gave them.
+    Admin = 1,
+    /// The account's plan gives them each month.
+    Plan = 2,
+    /// The account was registered.
+    SignUp = 3,
+    /// A charge was given back.
+    Refund = 4,
+}
+impl GrantOrigin {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "GRANT_ORIGIN_UNSPECIFIED",
+            Self::Admin => "GRANT_ORIGIN_ADMIN",
+            Self::Plan => "GRANT_ORIGIN_PLAN",
+            Self::SignUp => "GRANT_ORIGIN_SIGN_UP",
+            Self::Refund => "GRANT_ORIGIN_REFUND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "GRANT_ORIGIN_UNSPECIFIED" => Some(Self::Unspecified),
+            "GRANT_ORIGIN_ADMIN" => Some(Self::Admin),
+            "GRANT_ORIGIN_PLAN" => Some(Self::Plan),
+            "GRANT_ORIGIN_SIGN_UP" => Some(Self::SignUp),
+            "GRANT_ORIGIN_REFUND" => Some(Self::Refund),
+            _ => None,
+        }
+    }
+}
+/// What happened to an account's credits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum EntryKind {
+    /// Not set.
+    Unspecified = 0,
+    /// Credits were given: the balance grows.
+    Granted = 1,
+    /// The most that a generation can cost was set aside: the balance shrinks.
+    Reserved = 2,
+    /// What a generation cost was taken from what was set aside: the balance stays.
+    Charged = 3,
+    /// What was set aside and not needed came back: the balance grows.
+    Returned = 4,
+    /// Credits expired: the balance shrinks.
+    Expired = 5,
+}
+impl EntryKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ENTRY_KIND_UNSPECIFIED",
+            Self::Granted => "ENTRY_KIND_GRANTED",
+            Self::Reserved => "ENTRY_KIND_RESERVED",
+            Self::Charged => "ENTRY_KIND_CHARGED",
+            Self::Returned => "ENTRY_KIND_RETURNED",
+            Self::Expired => "ENTRY_KIND_EXPIRED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ENTRY_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "ENTRY_KIND_GRANTED" => Some(Self::Granted),
+            "ENTRY_KIND_RESERVED" => Some(Self::Reserved),
+            "ENTRY_KIND_CHARGED" => Some(Self::Charged),
+            "ENTRY_KIND_RETURNED" => Some(Self::Returned),
+            "ENTRY_KIND_EXPIRED" => Some(Self::Expired),
+            _ => None,
+        }
+    }
+}
+/// The request of GetBalance.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetBalanceRequest {}
+/// The answer of GetBalance.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetBalanceResponse {
+    /// What the caller may spend.
+    #[prost(message, optional, tag = "1")]
+    pub balance: ::core::option::Option<Balance>,
+}
+/// The request of ListLedgerEntries.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLedgerEntriesRequest {
+    /// How many entries to return at most; 0 is 50, at most 1000.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// The answer of ListLedgerEntries.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLedgerEntriesResponse {
+    /// The entries, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<LedgerEntry>,
+    /// Asks for the next page; empty on the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// The request of ExportStatement.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportStatementRequest {
+    /// The month, UTC, as in `2026-11`.
+    #[prost(string, tag = "1")]
+    pub month: ::prost::alloc::string::String,
+}
+/// The answer of ExportStatement.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportStatementResponse {
+    /// A piece of the file; at most 64 KiB, and whole lines.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub data: ::prost::bytes::Bytes,
+}
+/// The request of GetQuotas.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetQuotasRequest {}
+/// The answer of GetQuotas.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetQuotasResponse {
+    /// The plan whose quotas hold; `anonymous` for an account that is not registered.
+    #[prost(string, tag = "1")]
+    pub plan: ::prost::alloc::string::String,
+    /// What is left of each medium that is counted; others are not.
+    #[prost(message, repeated, tag = "2")]
+    pub quotas: ::prost::alloc::vec::Vec<Quota>,
+    /// How many generations may be at work at once.
+    #[prost(int32, tag = "3")]
+    pub concurrency: i32,
+}
+/// The request of ListPlans.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPlansRequest {}
+/// The answer of ListPlans.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPlansResponse {
+    /// The plans.
+    #[prost(message, repeated, tag = "1")]
+    pub plans: ::prost::alloc::vec::Vec<Plan>,
+    /// The currency of all amounts, as its ISO 4217 code.
+    #[prost(string, tag = "2")]
+    pub currency_code: ::prost::alloc::string::String,
+}
+/// The request of ChangePlan.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangePlanRequest {
+    /// The plan's name: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub plan: ::prost::alloc::string::String,
+}
+/// The answer of ChangePlan.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ChangePlanResponse {
+    /// The plan that holds now.
+    #[prost(message, optional, tag = "1")]
+    pub plan: ::core::option::Option<Plan>,
+    /// What the caller may spend now.
+    #[prost(message, optional, tag = "2")]
+    pub balance: ::core::option::Option<Balance>,
+}
+/// The request of SetUserPlan.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetUserPlanRequest {
+    /// The account: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+    /// The plan's name: 1 to 64 bytes.
+    #[prost(string, tag = "2")]
+    pub plan: ::prost::alloc::string::String,
+}
+/// The answer of SetUserPlan.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetUserPlanResponse {
+    /// The plan that holds now.
+    #[prost(message, optional, tag = "1")]
+    pub plan: ::core::option::Option<Plan>,
+    /// What the account may spend now.
+    #[prost(message, optional, tag = "2")]
+    pub balance: ::core::option::Option<Balance>,
+}
+/// The request of GrantCredits.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantCreditsRequest {
+    /// The account: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+    /// How much to give: 1 to 10^15 millionths.
+    #[prost(int64, tag = "2")]
+    pub amount_micros: i64,
+    /// The lower, the sooner it is spent: 0 to 100.
+    #[prost(int32, tag = "3")]
+    pub priority: i32,
+    /// When what is left of it is lost, in the future; not set for credits that do not expire.
+    #[prost(message, optional, tag = "4")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What to say of it to the account's owner: 0 to 200 characters.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+    /// The caller's key for repeating the call safely: 1 to 64 bytes.
+    #[prost(string, tag = "6")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// The answer of GrantCredits.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GrantCreditsResponse {
+    /// What was given.
+    #[prost(message, optional, tag = "1")]
+    pub grant: ::core::option::Option<CreditGrant>,
+    /// What the account may spend now.
+    #[prost(message, optional, tag = "2")]
+    pub balance: ::core::option::Option<Balance>,
+}
+/// The request of RefundGeneration.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundGenerationRequest {
+    /// The generation: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub generation_id: ::prost::alloc::string::String,
+    /// How much to give back: at least 1; 0 for all that is left of its charge.
+    #[prost(int64, tag = "2")]
+    pub amount_micros: i64,
+    /// What to say of it to the account's owner: 0 to 200 characters.
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+    /// The caller's key for repeating the call safely: 1 to 64 bytes.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// The answer of RefundGeneration.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundGenerationResponse {
+    /// What was given back.
+    #[prost(message, optional, tag = "1")]
+    pub grant: ::core::option::Option<CreditGrant>,
+}
+/// The request of GetSpending.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSpendingRequest {}
+/// The answer of GetSpending.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSpendingResponse {
+    /// What was spent of each bound.
+    #[prost(message, repeated, tag = "1")]
+    pub spending: ::prost::alloc::vec::Vec<Spending>,
+    /// What stands in the house's own accounts. Their sum, with what all accounts may spend and have set aside, is 0.
+    #[prost(message, repeated, tag = "2")]
+    pub house_accounts: ::prost::alloc::vec::Vec<HouseAccount>,
+    /// The currency of all amounts, as its ISO 4217 code.
+    #[prost(string, tag = "3")]
+    pub currency_code: ::prost::alloc::string::String,
+}
+/// The request of Reserve.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReserveRequest {
+    /// The generation: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub generation_id: ::prost::alloc::string::String,
+    /// The account it belongs to: 1 to 64 bytes.
+    #[prost(string, tag = "2")]
+    pub user_id: ::prost::alloc::string::String,
+    /// What it is paid as.
+    #[prost(enumeration = "Medium", tag = "3")]
+    pub medium: i32,
+    /// The model whose prices hold: at most 200 bytes.
+    #[prost(string, tag = "4")]
+    pub model: ::prost::alloc::string::String,
+    /// The most it can use; no figure below 0.
+    #[prost(message, optional, tag = "5")]
+    pub worst_case: ::core::option::Option<super::super::generation::v1::Usage>,
+    /// The prices that hold for it, one for each unit at most, all in one currency; what is not there costs nothing.
+    #[prost(message, repeated, tag = "6")]
+    pub prices: ::prost::alloc::vec::Vec<super::super::model::v1::Price>,
+}
+/// The answer of Reserve.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReserveResponse {
+    /// What was set aside, and what is left of the quota.
+    #[prost(message, optional, tag = "1")]
+    pub allowance: ::core::option::Option<super::super::generation::v1::Allowance>,
+}
+/// The request of Settle.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettleRequest {
+    /// The generation: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub generation_id: ::prost::alloc::string::String,
+    /// What it used; no figure below 0.
+    #[prost(message, optional, tag = "2")]
+    pub usage: ::core::option::Option<super::super::generation::v1::Usage>,
+}
+/// The answer of Settle.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettleResponse {
+    /// What was charged.
+    #[prost(int64, tag = "1")]
+    pub charged_micros: i64,
+}
+/// The request of Release.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseRequest {
+    /// The generation: 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub generation_id: ::prost::alloc::string::String,
+}
+/// The answer of Release.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseResponse {}
+/// Generated client implementations.
+pub mod credits_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Credits: what accounts may spend, what they have spent, and on which terms.
+    ///
+    /// A generation that costs something is paid from the credits of its account: before anything is sent to a provider the most
+    /// it can cost is set aside (RESERVED), at its end what it cost is taken from that (CHARGED), and the rest comes back
+    /// (RETURNED). One that fails costs nothing. It is paid at the prices of the model that was asked for, as they were when it
+    /// was asked for, whoever answers in the end. What anonymous accounts cost, the operator pays, within a daily bound.
+    ///
+    /// All amounts are millionths of one currency.
+    #[derive(Debug, Clone)]
+    pub struct CreditsServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl CreditsServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> CreditsServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CreditsServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CreditsServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Returns what the caller may spend. An anonymous account has no credits: its balance is 0.
+        pub async fn get_balance(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetBalanceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBalanceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/GetBalance",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.CreditsService", "GetBalance"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists what happened to the caller's credits, the newest first.
+        pub async fn list_ledger_entries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLedgerEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLedgerEntriesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/ListLedgerEntries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.users.v1.CreditsService",
+                        "ListLedgerEntries",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells the caller's statement of a month as a CSV file (RFC 4180, UTF-8), in pieces to be put together in their order: a
+        /// header, a line `opening`, a line for each entry, the oldest first, and a line `closing`. The stream ends with the file.
+        ///
+        /// The columns are time (RFC 3339), kind, medium, generation_id, model, grant_id, change, balance and currency: amounts
+        /// are decimals of the currency with six places, and `change` is what an entry does to what may be spent or, for
+        /// `charged`, what was taken out of what was set aside.
+        pub async fn export_statement(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportStatementRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportStatementResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/ExportStatement",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.CreditsService", "ExportStatement"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Returns the caller's plan, and what is left of its daily quotas.
+        pub async fn get_quotas(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetQuotasRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetQuotasResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/GetQuotas",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("atelier.users.v1.CreditsService", "GetQuotas"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists all plans, in the order of the operator's configuration.
+        pub async fn list_plans(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPlansRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPlansResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/ListPlans",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("atelier.users.v1.CreditsService", "ListPlans"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Moves the caller to another plan that is open. Its quotas hold at once, its weight from the next access token on. When
+        /// the new plan gives more each month, the difference is given at once; when it gives less, what was given stays until it
+        /// expires.
+        ///
+        /// NOT_FOUND for a plan that does not exist; FAILED_PRECONDITION (`PLAN_CLOSED`) for one that an account cannot choose.
+        pub async fn change_plan(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ChangePlanRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ChangePlanResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/ChangePlan",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.CreditsService", "ChangePlan"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Moves an account to a plan, open or not, as ChangePlan does.
+        ///
+        /// NOT_FOUND for an unknown account or plan; FAILED_PRECONDITION (`ANONYMOUS_ACCOUNT`) for one that is not registered.
+        pub async fn set_user_plan(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetUserPlanRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetUserPlanResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/SetUserPlan",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.CreditsService", "SetUserPlan"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives an account credits. The same `request_id` gives them once, and returns the same grant.
+        ///
+        /// NOT_FOUND for an unknown account; FAILED_PRECONDITION (`ANONYMOUS_ACCOUNT`) for one that is not registered,
+        /// (`REQUEST_ID_REUSED`) for a `request_id` that gave other credits.
+        pub async fn grant_credits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GrantCreditsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantCreditsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/GrantCredits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.CreditsService", "GrantCredits"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives back what a generation was charged, or a part of it, as credits that do not expire. All refunds of a generation
+        /// together are never more than its charge. The same `request_id` refunds once, and returns the same grant.
+        ///
+        /// NOT_FOUND for a generation that was not paid for here; FAILED_PRECONDITION (`NOT_CHARGED`) for one that has not ended, cost
+        /// nothing or was paid for by the operator, (`REFUND_TOO_HIGH`) for more than is left of its charge,
+        /// (`REQUEST_ID_REUSED`) for a `request_id` that gave other credits.
+        pub async fn refund_generation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RefundGenerationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefundGenerationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/RefundGeneration",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "atelier.users.v1.CreditsService",
+                        "RefundGeneration",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns what was spent of the bounds that the operator has set, and what stands in the house's own accounts.
+        pub async fn get_spending(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSpendingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSpendingResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/GetSpending",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("atelier.users.v1.CreditsService", "GetSpending"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sets aside the most that a generation can cost, and counts it in its account's quota. Asked again for the same generation,
+        /// it answers as before.
+        ///
+        /// NOT_FOUND when there is no such account. RESOURCE_EXHAUSTED, with RetryInfo where time helps: (`INSUFFICIENT_CREDITS`)
+        /// when the balance does not cover it, (`QUOTA_EXHAUSTED`), (`TOO_MANY_AT_ONCE`) when as many are at work as the plan or,
+        /// for anonymous accounts, their network may have, (`SPENDING_STOPPED`) when the operator's bound for this hour or day
+        /// is reached, (`ANONYMOUS_BUDGET_SPENT`). FAILED_PRECONDITION: (`GENERATION_ENDED`) when it was released, or its end was told
+        /// before anything was set aside for it, (`CURRENCY_MISMATCH`) for prices in another currency.
+        pub async fn reserve(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReserveRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReserveResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/Reserve",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("atelier.users.v1.CreditsService", "Reserve"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Charges what a generation used at the prices of its reservation, never more than was set aside, and gives the rest back.
+        /// Told again, it answers as the first time. One that was never reserved is charged nothing, and can be reserved no more.
+        pub async fn settle(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SettleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SettleResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/Settle",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("atelier.users.v1.CreditsService", "Settle"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives back all that was set aside for a generation, which does not count in the quota any more. There may have been
+        /// nothing; then it can be reserved no more. One that was settled stays as it is.
+        pub async fn release(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReleaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/atelier.users.v1.CreditsService/Release",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("atelier.users.v1.CreditsService", "Release"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod credits_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CreditsServiceServer.
+    #[async_trait]
+    pub trait CreditsService: std::marker::Send + std::marker::Sync + 'static {
+        /// Returns what the caller may spend. An anonymous account has no credits: its balance is 0.
+        async fn get_balance(
+            &self,
+            request: tonic::Request<super::GetBalanceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBalanceResponse>,
+            tonic::Status,
+        >;
+        /// Lists what happened to the caller's credits, the newest first.
+        async fn list_ledger_entries(
+            &self,
+            request: tonic::Request<super::ListLedgerEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLedgerEntriesResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ExportStatement method.
+        type ExportStatementStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportStatementResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Tells the caller's statement of a month as a CSV file (RFC 4180, UTF-8), in pieces to be put together in their order: a
+        /// header, a line `opening`, a line for each entry, the oldest first, and a line `closing`. The stream ends with the file.
+        ///
+        /// The columns are time (RFC 3339), kind, medium, generation_id, model, grant_id, change, balance and currency: amounts
+        /// are decimals of the currency with six places, and `change` is what an entry does to what may be spent or, for
+        /// `charged`, what was taken out of what was set aside.
+        async fn export_statement(
+            &self,
+            request: tonic::Request<super::ExportStatementRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportStatementStream>,
+            tonic::Status,
+        >;
+        /// Returns the caller's plan, and what is left of its daily quotas.
+        async fn get_quotas(
+            &self,
+            request: tonic::Request<super::GetQuotasRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetQuotasResponse>,
+            tonic::Status,
+        >;
+        /// Lists all plans, in the order of the operator's configuration.
+        async fn list_plans(
+            &self,
+            request: tonic::Request<super::ListPlansRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPlansResponse>,
+            tonic::Status,
+        >;
+        /// Moves the caller to another plan that is open. Its quotas hold at once, its weight from the next access token on. When
+        /// the new plan gives more each month, the difference is given at once; when it gives less, what was given stays until it
+        /// expires.
+        ///
+        /// NOT_FOUND for a plan that does not exist; FAILED_PRECONDITION (`PLAN_CLOSED`) for one that an account cannot choose.
+        async fn change_plan(
+            &self,
+            request: tonic::Request<super::ChangePlanRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ChangePlanResponse>,
+            tonic::Status,
+        >;
+        /// Moves an account to a plan, open or not, as ChangePlan does.
+        ///
+        /// NOT_FOUND for an unknown account or plan; FAILED_PRECONDITION (`ANONYMOUS_ACCOUNT`) for one that is not registered.
+        async fn set_user_plan(
+            &self,
+            request: tonic::Request<super::SetUserPlanRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetUserPlanResponse>,
+            tonic::Status,
+        >;
+        /// Gives an account credits. The same `request_id` gives them once, and returns the same grant.
+        ///
+        /// NOT_FOUND for an unknown account; FAILED_PRECONDITION (`ANONYMOUS_ACCOUNT`) for one that is not registered,
+        /// (`REQUEST_ID_REUSED`) for a `request_id` that gave other credits.
+        async fn grant_credits(
+            &self,
+            request: tonic::Request<super::GrantCreditsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantCreditsResponse>,
+            tonic::Status,
+        >;
+        /// Gives back what a generation was charged, or a part of it, as credits that do not expire. All refunds of a generation
+        /// together are never more than its charge. The same `request_id` refunds once, and returns the same grant.
+        ///
+        /// NOT_FOUND for a generation that was not paid for here; FAILED_PRECONDITION (`NOT_CHARGED`) for one that has not ended, cost
+        /// nothing or was paid for by the operator, (`REFUND_TOO_HIGH`) for more than is left of its charge,
+        /// (`REQUEST_ID_REUSED`) for a `request_id` that gave other credits.
+        async fn refund_generation(
+            &self,
+            request: tonic::Request<super::RefundGenerationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefundGenerationResponse>,
+            tonic::Status,
+        >;
+        /// Returns what was spent of the bounds that the operator has set, and what stands in the house's own accounts.
+        async fn get_spending(
+            &self,
+            request: tonic::Request<super::GetSpendingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSpendingResponse>,
+            tonic::Status,
+        >;
+        /// Sets aside the most that a generation can cost, and counts it in its account's quota. Asked again for the same generation,
+        /// it answers as before.
+        ///
+        /// NOT_FOUND when there is no such account. RESOURCE_EXHAUSTED, with RetryInfo where time helps: (`INSUFFICIENT_CREDITS`)
+        /// when the balance does not cover it, (`QUOTA_EXHAUSTED`), (`TOO_MANY_AT_ONCE`) when as many are at work as the plan or,
+        /// for anonymous accounts, their network may have, (`SPENDING_STOPPED`) when the operator's bound for this hour or day
+        /// is reached, (`ANONYMOUS_BUDGET_SPENT`). FAILED_PRECONDITION: (`GENERATION_ENDED`) when it was released, or its end was told
+        /// before anything was set aside for it, (`CURRENCY_MISMATCH`) for prices in another currency.
+        async fn reserve(
+            &self,
+            request: tonic::Request<super::ReserveRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReserveResponse>, tonic::Status>;
+        /// Charges what a generation used at the prices of its reservation, never more than was set aside, and gives the rest back.
+        /// Told again, it answers as the first time. One that was never reserved is charged nothing, and can be reserved no more.
+        async fn settle(
+            &self,
+            request: tonic::Request<super::SettleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SettleResponse>, tonic::Status>;
+        /// Gives back all that was set aside for a generation, which does not count in the quota any more. There may have been
+        /// nothing; then it can be reserved no more. One that was settled stays as it is.
+        async fn release(
+            &self,
+            request: tonic::Request<super::ReleaseRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReleaseResponse>, tonic::Status>;
+    }
+    /// Credits: what accounts may spend, what they have spent, and on which terms.
+    ///
+    /// A generation that costs something is paid from the credits of its account: before anything is sent to a provider the most
+    /// it can cost is set aside (RESERVED), at its end what it cost is taken from that (CHARGED), and the rest comes back
+    /// (RETURNED). One that fails costs nothing. It is paid at the prices of the model that was asked for, as they were when it
+    /// was asked for, whoever answers in the end. What anonymous accounts cost, the operator pays, within a daily bound.
+    ///
+    /// All amounts are millionths of one currency.
+    #[derive(Debug)]
+    pub struct CreditsServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CreditsServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CreditsServiceServer<T>
+    where
+        T: CreditsService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/atelier.users.v1.CreditsService/GetBalance" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetBalanceSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::GetBalanceRequest>
+                    for GetBalanceSvc<T> {
+                        type Response = super::GetBalanceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetBalanceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::get_balance(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetBalanceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/ListLedgerEntries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLedgerEntriesSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::ListLedgerEntriesRequest>
+                    for ListLedgerEntriesSvc<T> {
+                        type Response = super::ListLedgerEntriesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLedgerEntriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::list_ledger_entries(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLedgerEntriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/ExportStatement" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportStatementSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::ServerStreamingService<
+                        super::ExportStatementRequest,
+                    > for ExportStatementSvc<T> {
+                        type Response = super::ExportStatementResponse;
+                        type ResponseStream = T::ExportStatementStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportStatementRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::export_statement(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportStatementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/GetQuotas" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetQuotasSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::GetQuotasRequest>
+                    for GetQuotasSvc<T> {
+                        type Response = super::GetQuotasResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetQuotasRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::get_quotas(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetQuotasSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/ListPlans" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPlansSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::ListPlansRequest>
+                    for ListPlansSvc<T> {
+                        type Response = super::ListPlansResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPlansRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::list_plans(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPlansSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/ChangePlan" => {
+                    #[allow(non_camel_case_types)]
+                    struct ChangePlanSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::ChangePlanRequest>
+                    for ChangePlanSvc<T> {
+                        type Response = super::ChangePlanResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ChangePlanRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::change_plan(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ChangePlanSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/SetUserPlan" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetUserPlanSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::SetUserPlanRequest>
+                    for SetUserPlanSvc<T> {
+                        type Response = super::SetUserPlanResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetUserPlanRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::set_user_plan(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetUserPlanSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/GrantCredits" => {
+                    #[allow(non_camel_case_types)]
+                    struct GrantCreditsSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::GrantCreditsRequest>
+                    for GrantCreditsSvc<T> {
+                        type Response = super::GrantCreditsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GrantCreditsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::grant_credits(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GrantCreditsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/RefundGeneration" => {
+                    #[allow(non_camel_case_types)]
+                    struct RefundGenerationSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::RefundGenerationRequest>
+                    for RefundGenerationSvc<T> {
+                        type Response = super::RefundGenerationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RefundGenerationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::refund_generation(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RefundGenerationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/GetSpending" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSpendingSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::GetSpendingRequest>
+                    for GetSpendingSvc<T> {
+                        type Response = super::GetSpendingResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSpendingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::get_spending(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSpendingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/Reserve" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReserveSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::ReserveRequest>
+                    for ReserveSvc<T> {
+                        type Response = super::ReserveResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReserveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::reserve(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReserveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/Settle" => {
+                    #[allow(non_camel_case_types)]
+                    struct SettleSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::SettleRequest>
+                    for SettleSvc<T> {
+                        type Response = super::SettleResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SettleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::settle(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SettleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/atelier.users.v1.CreditsService/Release" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReleaseSvc<T: CreditsService>(pub Arc<T>);
+                    impl<
+                        T: CreditsService,
+                    > tonic::server::UnaryService<super::ReleaseRequest>
+                    for ReleaseSvc<T> {
+                        type Response = super::ReleaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReleaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CreditsService>::release(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReleaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CreditsServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "atelier.users.v1.CreditsService";
+    impl<T> tonic::server::NamedService for CreditsServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// The request of RequestPasswordReset.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestPasswordResetRequest {

@@ -228,6 +228,13 @@ impl tts::tts_service_server::TtsService for SpeechService {
     ) -> Result<Response<tts::ErasePersonalDataResponse>, Status> {
         Ok(Response::new(Default::default()))
     }
+
+    async fn inspect_generation(
+        &self,
+        _: Request<tts::InspectGenerationRequest>,
+    ) -> Result<Response<tts::InspectGenerationResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
 }
 
 struct Ledger(Arc<AtomicUsize>);

@@ -22,21 +22,11 @@ impl Priority {
         Self(u8::try_from(weight.clamp(1, 10)).unwrap_or(1))
     }
 
-    /// Of what the caller's account has subscribed to: `free` counts once, and so does a plan that nobody knows here; any that is
-    /// paid for counts more.
+    /// Of the caller's account, whose plan has a weight that its token says.
     pub fn of(call: &Call) -> Self {
         match &call.caller {
-            Caller::Account(account) => Self::of_plan(&account.plan),
+            Caller::Account(account) => Self::of_weight(i64::from(account.weight)),
             Caller::Nobody | Caller::Service(_) => Self::default(),
-        }
-    }
-
-    fn of_plan(plan: &str) -> Self {
-        match plan {
-            "plus" => Self(2),
-            "pro" => Self(4),
-            "enterprise" | "team" => Self(6),
-            _ => Self(1),
         }
     }
 
@@ -133,5 +123,31 @@ impl Turns {
         let bound = (self.at_once)(provider).max(1);
         let share = bound.saturating_mul(self.owners.share).div_ceil(100);
         (bound, share.clamp(1, bound))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use atelier_kit::identity::{Account, Role};
+
+    use super::*;
+
+    #[test]
+    fn an_account_counts_as_its_token_says() {
+        let mut call = Call::background(Duration::from_secs(1));
+        assert_eq!(Priority::of(&call).weight(), 1);
+        for (told, counts) in [(0, 1), (1, 1), (4, 4), (10, 10), (255, 10)] {
+            call.caller = Caller::Account(Account {
+                id: "a".into(),
+                session: "s".into(),
+                role: Role::User,
+                plan: "pro".into(),
+                weight: told,
+                scopes: None,
+            });
+            assert_eq!(Priority::of(&call).weight(), counts, "{told}");
+        }
     }
 }

@@ -293,7 +293,7 @@ async fn end_rows(
 ) -> Result<Vec<GenerationRecord>, sqlx::Error> {
     let mut query = QueryBuilder::new(
         "WITH ends (of, at, state, snapshot, sequence, finish_reason, failure_reason, failure_message, retryable, \
-         provider, model) AS (",
+         retry_time, provider, model) AS (",
     );
     query.push_values(group, |mut row, Ending { lease, end }| {
         let failure = end.failure.as_ref();
@@ -306,6 +306,7 @@ async fn end_rows(
             .push_bind(failure.map(|failure| failure.reason.as_str()))
             .push_bind(failure.map(|failure| failure.message.as_str()))
             .push_bind(failure.is_some_and(|failure| failure.retryable))
+            .push_bind(failure.and_then(|failure| failure.retry_time))
             // Who made it in the end may be another than was chosen.
             .push_bind(&end.usage_event.provider)
             .push_bind(&end.usage_event.model);
@@ -313,8 +314,8 @@ async fn end_rows(
     query.push(
         ") UPDATE generations SET state = ends.state, snapshot = ends.snapshot, sequence = ends.sequence, \
          finish_reason = ends.finish_reason, failure_reason = ends.failure_reason, \
-         failure_message = ends.failure_message, retryable = ends.retryable, heartbeat = heartbeat + 1, \
-         provider = ends.provider, model = ends.model, end_time = ",
+         failure_message = ends.failure_message, retryable = ends.retryable, retry_time = ends.retry_time, \
+         heartbeat = heartbeat + 1, provider = ends.provider, model = ends.model, end_time = ",
     );
     query.push_bind(now);
     query.push(

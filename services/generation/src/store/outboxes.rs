@@ -28,6 +28,14 @@ impl SqliteRecord {
     }
 }
 
+fn settlement((id, usage): (String, Option<Vec<u8>>)) -> Result<Settlement, Error> {
+    let charge = usage.map(|usage| Usage::decode(usage.as_slice()));
+    Ok(Settlement {
+        id,
+        charge: charge.transpose().map_err(Error::store)?,
+    })
+}
+
 #[async_trait]
 impl Outbox for SqliteRecord {
     async fn pending(&self, limit: u32) -> Result<Vec<UsageEvent>, Error> {
@@ -66,15 +74,16 @@ impl Settlements for SqliteRecord {
         .bind(limit)
         .fetch_all(self.database.read())
         .await?;
-        rows.into_iter()
-            .map(|(id, usage)| {
-                let charge = usage.map(|usage| Usage::decode(usage.as_slice()));
-                Ok(Settlement {
-                    id,
-                    charge: charge.transpose().map_err(Error::store)?,
-                })
-            })
-            .collect()
+        rows.into_iter().map(settlement).collect()
+    }
+
+    async fn owed(&self, id: &str) -> Result<Option<Settlement>, Error> {
+        let row: Option<(String, Option<Vec<u8>>)> =
+            sqlx::query_as("SELECT id, usage FROM generation_settlements WHERE id = $1")
+                .bind(id)
+                .fetch_optional(self.database.read())
+                .await?;
+        row.map(settlement).transpose()
     }
 
     async fn settled(&self, ids: &[String]) -> Result<(), Error> {

@@ -12,11 +12,12 @@ use crate::ports::{Failure, GenerationRecord, Listing, Repeat};
 use crate::queue::Priority;
 
 pub(super) const COLUMNS: &str = "id, owner, kind, subject, priority, task, state, epoch, heartbeat, cancel_requested, \
-     provider, model, snapshot, sequence, finish_reason, failure_reason, failure_message, retryable, create_time, end_time";
+     provider, model, snapshot, sequence, finish_reason, failure_reason, failure_message, retryable, retry_time, create_time, \
+     end_time";
 
 /// What a list reads: all but the work itself.
 pub(super) const LISTED: &str = "id, subject, state, provider, model, snapshot, sequence, failure_reason, \
-     failure_message, retryable, create_time, end_time";
+     failure_message, retryable, retry_time, create_time, end_time";
 
 pub(super) struct Row(pub(super) GenerationRecord);
 
@@ -118,9 +119,11 @@ fn failure(row: &SqliteRow) -> Result<Option<Failure>, sqlx::Error> {
     let reason: Option<String> = row.try_get("failure_reason")?;
     let message: Option<String> = row.try_get("failure_message")?;
     let retryable = row.try_get("retryable")?;
+    let retry_time = row.try_get("retry_time")?;
     Ok(reason.map(|reason| Failure {
         reason,
         message: message.unwrap_or_default(),
         retryable,
+        retry_time,
     }))
 }

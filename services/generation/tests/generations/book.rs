@@ -5,14 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use atelier_generation::{Error, Failure, Job, Purse};
-use atelier_proto::generation::v1::Usage;
+use atelier_generation::{Error, Failure, Job, Purse, Quote};
+use atelier_proto::generation::v1::{Allowance, Usage};
+
+/// What this book allows whoever is quoted so much.
+pub fn allowance(quote: &Quote) -> Allowance {
+    Allowance {
+        reserved_micros: quote.worst.output_tokens,
+        currency_code: "USD".into(),
+        quota_limit: 10,
+        quota_remaining: 7,
+        quota_reset_time: Some(atelier_kit::moment::timestamp(4_000_000_000_000_000)),
+    }
+}
 
 /// A purse that keeps a book.
 #[derive(Default)]
 pub struct Book {
     pub lines: Mutex<Vec<String>>,
     pub empty: AtomicBool,
+    /// It has nothing to give before this time.
+    pub resting: Mutex<Option<i64>>,
     /// It cannot be reached.
     pub away: AtomicBool,
     /// It will have nothing of this one.
@@ -51,9 +64,16 @@ impl Book {
 
 #[async_trait]
 impl Purse for Book {
-    async fn reserve(&self, job: &Job) -> Result<(), Failure> {
+    async fn reserve(&self, job: &Job, quote: &Quote) -> Result<Allowance, Failure> {
         if self.empty.load(Ordering::SeqCst) {
             return Err(Failure::lasting("CREDITS_EXHAUSTED", "no credits are left"));
+        }
+        if let Some(until) = *self.resting.lock().unwrap() {
+            let failure = Failure::passing("QUOTA_EXHAUSTED", "no more today");
+            return Err(Failure {
+                retry_time: Some(until),
+                ..failure
+            });
         }
         while self.slow.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -62,7 +82,7 @@ impl Purse for Book {
             .lock()
             .unwrap()
             .push(format!("reserve {}", job.id));
-        Ok(())
+        Ok(allowance(quote))
     }
 
     async fn settle(&self, id: &str, usage: &Usage) -> Result<(), Error> {

@@ -13,15 +13,17 @@ use atelier_generation::journal::MemoryJournal;
 use atelier_generation::store::SqliteRecord;
 use atelier_generation::{
     Courier, Emitter, Error, Failure, Finish, GenerationRecord, Generations, Job, Output, Parts,
-    Provider, Purse, Record as _, Settlements as _, Turns,
+    Provider, Purse, Quote, Record as _, Settlements as _, Turns,
 };
 use atelier_kit::fault::Fault;
 use atelier_kit::testing::{campaign, eventually};
 use atelier_proto::analytics::v1::UsageEvent;
-use atelier_proto::generation::v1::{FinishReason, Snapshot, State, Usage};
+use atelier_proto::generation::v1::{Allowance, FinishReason, Snapshot, State, Usage};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::book::allowance;
+use crate::puppet::quote;
 use crate::stage::{Rows, collect, database, emptied, piece, text};
 
 /// Tells this test binary to be the process that is killed, and in which folder.
@@ -73,9 +75,9 @@ impl Courier for Ledger {
 /// Pays, as users would.
 #[async_trait]
 impl Purse for Ledger {
-    async fn reserve(&self, job: &Job) -> Result<(), Failure> {
+    async fn reserve(&self, job: &Job, quote: &Quote) -> Result<Allowance, Failure> {
         self.add(&format!("{} reserve\n", job.id));
-        Ok(())
+        Ok(allowance(quote))
     }
 
     async fn settle(&self, id: &str, usage: &Usage) -> Result<(), Error> {
@@ -98,6 +100,10 @@ struct Scribe {
 
 #[async_trait]
 impl Provider for Scribe {
+    async fn quote(&self, job: &Job) -> Result<Quote, Failure> {
+        quote(job)
+    }
+
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
         self.runs
             .add(&format!("{} {}\n", job.id, std::process::id()));

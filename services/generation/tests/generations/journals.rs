@@ -6,8 +6,8 @@ use atelier_generation::journal::{Bounds, MemoryJournal};
 use atelier_generation::{Error, Journal, Lease};
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{
-    AudioChunk, Completed, GenerationEvent, Progress, Queued, Snapshot, Started, TextDelta, Usage,
-    Warning,
+    Allowance, AudioChunk, Completed, GenerationEvent, Progress, Queued, Snapshot, Started,
+    TextDelta, Usage, Warning,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -210,7 +210,7 @@ async fn nothing_follows_an_end_and_no_sequence_comes_twice() {
 /// One step of a story: something is appended, or one of the readers reads, or a new owner takes over.
 #[derive(Clone, Debug)]
 enum Step {
-    Append(Event),
+    Append(Box<Event>),
     Read(usize),
     TakeOver,
 }
@@ -219,7 +219,7 @@ fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => "[a-zä時]{1,12}".prop_map(|words| say(&words)),
         1 => Just(Event::Queued(Queued { position: 1 })),
-        1 => Just(Event::Started(Started { provider: "p".into(), model: "m".into() })),
+        1 => Just(Event::Started(Started { provider: "p".into(), model: "m".into(), allowance: Some(Allowance::default()) })),
         1 => (0.0..1.0f64).prop_map(|fraction| Event::Progress(Progress { fraction })),
         1 => Just(Event::Warning(Warning::default())),
         1 => (0..50i64).prop_map(|n| Event::Usage(Usage { output_tokens: n, ..Usage::default() })),
@@ -231,7 +231,7 @@ fn events() -> impl Strategy<Value = Event> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        12 => events().prop_map(Step::Append),
+        12 => events().prop_map(|event| Step::Append(Box::new(event))),
         6 => (0..4usize).prop_map(Step::Read),
         1 => Just(Step::TakeOver),
     ];
@@ -254,16 +254,16 @@ proptest! {
             journal.open(&owner).await.unwrap();
             let mut truth = Snapshot::default();
             let mut readers = vec![(Snapshot::default(), 0i64); 4];
-            let last = Step::Append(Event::Completed(Completed::default()));
+            let last = Step::Append(Box::new(Event::Completed(Completed::default())));
             let readings = (0..4).map(Step::Read);
             for step in steps.into_iter().chain([last]).chain(readings) {
                 match step {
                     Step::Append(mut what) => {
-                        if let Event::AudioChunk(chunk) = &mut what {
+                        if let Event::AudioChunk(chunk) = &mut *what {
                             chunk.offset = truth.audio_bytes;
                         }
                         sequence += 1;
-                        let event = event("g", sequence, what);
+                        let event = event("g", sequence, *what);
                         truth = fold(truth, [&event]);
                         journal.append(&owner, event).await.unwrap();
                     }

@@ -12,6 +12,7 @@ mod lists;
 mod money;
 mod outboxes;
 mod pauses;
+mod paying;
 mod puppet;
 mod reading;
 mod requests;

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use atelier_generation::{Emitter, Failure, Finish, Job, Provider};
+use atelier_generation::{Emitter, Failure, Finish, Job, Provider, Quote};
 use atelier_proto::generation::v1::{Artifact, FinishReason, Snapshot, Usage};
+use atelier_proto::model::v1::{Price, PriceUnit};
+use atelier_proto::users::v1::Medium;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -16,12 +18,35 @@ pub enum Act {
     Audio(Bytes),
     Progress(f64),
     Warning,
+    /// Another takes its place, as a fallback does.
+    Replaced,
     Artifact(Artifact),
     Finish,
     Fail(Failure),
     Panic,
     /// Leaves a task behind that keeps telling, against the rules, and finishes.
     Haunt,
+}
+
+/// What a generation of these tests is quoted: a thousand tokens that cost something, and nothing at all where its body says
+/// that it can be had no more.
+pub fn quote(job: &Job) -> Result<Quote, Failure> {
+    if job.task.as_ref() == b"sold out" {
+        return Err(Failure::lasting("SOLD_OUT", "it can be had no more"));
+    }
+    Ok(Quote {
+        medium: Medium::Chat,
+        model: job.model.clone(),
+        worst: Usage {
+            output_tokens: 1000,
+            ..Usage::default()
+        },
+        prices: vec![Price {
+            unit: PriceUnit::MillionOutputTokens.into(),
+            micros: 1_000_000,
+            currency_code: "USD".into(),
+        }],
+    })
 }
 
 #[derive(Default)]
@@ -90,6 +115,10 @@ impl Puppets {
 
 #[async_trait]
 impl Provider for Puppets {
+    async fn quote(&self, job: &Job) -> Result<Quote, Failure> {
+        quote(job)
+    }
+
     async fn run(&self, job: &Job, out: &Emitter) -> Result<Finish, Failure> {
         self.prepare(&job.id);
         let mut acts = {
@@ -121,6 +150,7 @@ impl Provider for Puppets {
                 Act::Audio(data) => out.audio(data, "audio/wav").await?,
                 Act::Progress(fraction) => out.progress(fraction).await?,
                 Act::Warning => out.warning("ODD", "something is odd").await?,
+                Act::Replaced => out.started("understudies", "straw").await?,
                 Act::Artifact(made) => artifact = Some(made),
                 Act::Finish => return Ok(finish(written, artifact)),
                 Act::Fail(failure) => return Err(failure),

@@ -38,6 +38,7 @@ pub fn fold<'a>(
                 known.state = State::Running.into();
                 known.provider = started.provider;
                 known.model = started.model;
+                known.allowance = started.allowance;
             }
             Event::Snapshot(whole) => known = whole,
             Event::TextDelta(delta) => known.text += &delta.text,

@@ -11,7 +11,8 @@ use atelier_generation::journal::{Bounds, MemoryJournal};
 use atelier_generation::store::{Projection, SqliteRecord, migrations};
 use atelier_generation::{
     Courier, End, EventStream, GenerationRecord, Generations, Journal, NewGeneration, Open,
-    Outbox as _, Output, Owners, Parts, Priority, Record as _, Refusal, Settlements as _, Turns,
+    Outbox as _, Output, Owners, Parts, Priority, Purse, Record as _, Refusal, Settlements as _,
+    Turns,
 };
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment;
@@ -137,6 +138,8 @@ pub struct Plan {
     pub bounds: Bounds,
     /// A journal that is shared with another process, as Redis would be.
     pub journal: Option<Arc<MemoryJournal>>,
+    /// Who pays, in place of the book of this process.
+    pub purse: Option<Arc<dyn Purse>>,
     /// Whether it brings usage events and takes over from the dead.
     pub background: bool,
 }
@@ -150,6 +153,7 @@ impl Default for Plan {
             waiting: 1000,
             bounds: Bounds::default(),
             journal: None,
+            purse: None,
             background: true,
         }
     }
@@ -221,7 +225,7 @@ impl Process {
             record: record.clone(),
             journal: journal.clone(),
             provider: Arc::new(puppets.clone()),
-            purse: book.clone(),
+            purse: plan.purse.unwrap_or_else(|| book.clone()),
             settlements: record.clone(),
             outbox: record.clone(),
             courier: van.clone(),

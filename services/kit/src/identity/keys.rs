@@ -182,6 +182,7 @@ impl AccessVerifier {
             session: claims.sid.into(),
             role: claims.role,
             plan: claims.plan.into(),
+            weight: claims.weight,
             scopes,
         };
         let verified = Verified {

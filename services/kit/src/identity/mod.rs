@@ -74,6 +74,9 @@ pub struct AccessClaims {
     /// What the account has subscribed to; a token of an earlier version does not say it.
     #[serde(default = "free")]
     pub plan: String,
+    /// How the account counts where generations wait, as its plan says: 1 to 10; a token of an earlier version does not say it.
+    #[serde(default = "once")]
+    pub weight: u8,
     /// What the token is limited to, when it was made for an API key: names of scopes with spaces between them
     /// (RFC 9068). The session is then the key's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +94,11 @@ fn free() -> String {
     "free".to_owned()
 }
 
+/// How an account counts whose token does not say it.
+fn once() -> u8 {
+    1
+}
+
 /// An account that calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -102,6 +110,8 @@ pub struct Account {
     pub role: Role,
     /// What it has subscribed to.
     pub plan: Arc<str>,
+    /// How it counts where generations wait.
+    pub weight: u8,
     /// What the token is limited to, when it is an API key's.
     pub scopes: Option<Arc<[Scope]>>,
 }
@@ -192,4 +202,21 @@ pub(crate) fn expired() -> Fault {
         "TOKEN_EXPIRED",
         "the token has expired",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_an_earlier_version_counts_once() {
+        let told = serde_json::json!({"iss": "atelier", "aud": "atelier", "sub": "a", "sid": "s", "role": "user",
+            "iat": 1, "exp": 2, "jti": "j"});
+        let claims: AccessClaims = serde_json::from_value(told.clone()).unwrap();
+        assert_eq!((claims.plan.as_str(), claims.weight), ("free", 1));
+        let mut told = told;
+        told["weight"] = 7.into();
+        let claims: AccessClaims = serde_json::from_value(told).unwrap();
+        assert_eq!(claims.weight, 7);
+    }
 }

@@ -3,6 +3,7 @@
 mod conversations;
 mod leaving;
 mod listing;
+mod paid;
 mod refusals;
 mod replies;
 mod stage;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use atelier_generation::testing::Credits;
 use atelier_kit::config::Settings;
 use atelier_kit::identity::Role;
 use atelier_kit::link::Link;
@@ -19,8 +20,10 @@ use tonic_types::StatusExt as _;
 pub struct World {
     pub client: LlmChatServiceClient<Link>,
     pub issuer: Issuer,
+    pub credits: Credits,
     _guard: tokio_util::sync::DropGuard,
     _counting: tokio_util::sync::DropGuard,
+    _paying: tokio_util::sync::DropGuard,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -36,20 +39,26 @@ impl World {
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
         );
         let (analytics, counting) = agreeable();
-        let routes = BTreeMap::from([("analytics".to_owned(), analytics)]);
+        let (issuer, credits) = (Issuer::new(), Credits::default());
+        let (users, paying) = credits.serve(&issuer);
+        let routes = BTreeMap::from([
+            ("analytics".to_owned(), analytics),
+            ("users".to_owned(), users),
+        ]);
         let foundation = foundation_with("llm-chat", folder, &routes);
         let stop = foundation.stop.clone().drop_guard();
         let service = atelier_llm_chat::build(Config::read(&settings), &foundation)
             .await
             .unwrap();
-        let issuer = Issuer::new();
         let policies = Policies::read(atelier_proto::DESCRIPTOR).unwrap();
         let (link, guard) = mount(service, "llm-chat", policies, &issuer);
         Self {
             client: LlmChatServiceClient::new(link),
             issuer,
+            credits,
             _guard: guard,
             _counting: counting,
+            _paying: paying,
             _stop: stop,
         }
     }

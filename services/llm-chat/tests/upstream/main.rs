@@ -4,6 +4,7 @@
 mod canary;
 mod failures;
 mod models;
+mod paid;
 mod priced;
 mod replies;
 mod stage;

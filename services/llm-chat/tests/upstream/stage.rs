@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
+use atelier_generation::testing::Credits;
 use atelier_kit::config::Settings;
 use atelier_kit::identity::Role;
 use atelier_kit::link::Link;
@@ -28,9 +29,11 @@ pub struct World {
     client: LlmChatServiceClient<Link>,
     issuer: Issuer,
     pub log: Log,
+    pub credits: Credits,
     told: Mutex<String>,
     folder: tempfile::TempDir,
     _guard: tokio_util::sync::DropGuard,
+    _paying: tokio_util::sync::DropGuard,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -68,23 +71,27 @@ impl World {
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let settings = Settings::new(variables);
-        let foundation = foundation_with("llm-chat", folder.path(), &BTreeMap::new());
+        let (issuer, credits) = (Issuer::new(), Credits::default());
+        let (users, paying) = credits.serve(&issuer);
+        let routes = BTreeMap::from([("users".to_owned(), users)]);
+        let foundation = foundation_with("llm-chat", folder.path(), &routes);
         let stop = foundation.stop.clone().drop_guard();
         let config = Config::read(&settings);
         settings
             .finish(&SETTINGS.iter().chain([&MODELS]).collect::<Vec<_>>())
             .unwrap();
         let service = atelier_llm_chat::build(config, &foundation).await.unwrap();
-        let issuer = Issuer::new();
         let policies = Policies::read(atelier_proto::DESCRIPTOR).unwrap();
         let (link, guard) = mount(service, "llm-chat", policies, &issuer);
         Self {
             client: LlmChatServiceClient::new(link),
             issuer,
             log,
+            credits,
             told: Mutex::default(),
             folder,
             _guard: guard,
+            _paying: paying,
             _stop: stop,
         }
     }

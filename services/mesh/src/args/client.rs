@@ -5,20 +5,23 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 use url::Url;
 
+use super::credits::Credits;
+use super::help;
+
 /// Which Atelier a command speaks to, and who it speaks as.
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Which Atelier")]
 pub struct Reach {
     /// A mesh that runs somewhere; without it the one of the data folder is used, or started for this command [env: ATELIER_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub url: Option<Url>,
 
     /// A PEM file of authorities to trust beside the usual ones, for https [env: ATELIER_CA]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub ca: Option<PathBuf>,
 
     /// The folder of sign-ins and of the chat's history [env: ATELIER_CONFIG]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", global = true)]
     pub config_dir: Option<PathBuf>,
 }
 
@@ -26,13 +29,13 @@ pub struct Reach {
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
     /// Talks with a model: one reply to TEXT, or a conversation when there is none and this is a terminal
-    #[command(after_help = CHAT_HELP)]
+    #[command(after_help = help::CHAT)]
     Chat(Chat),
     /// Paints a picture
-    #[command(after_help = IMAGE_HELP)]
+    #[command(after_help = help::IMAGE)]
     Image(Image),
     /// Speaks a text
-    #[command(after_help = SAY_HELP)]
+    #[command(after_help = help::SAY)]
     Say(Say),
     /// Signs in, and remembers it
     Login(Login),
@@ -42,70 +45,24 @@ pub enum ClientCommand {
     Whoami(Whoami),
     /// Tells what was used
     Usage(Usage),
+    /// Tells what may be spent and what is left of today's quotas, and changes the plan
+    #[command(after_help = help::CREDITS)]
+    Credits(Credits),
     /// Takes along everything that is kept of the account: files in a new folder
-    #[command(after_help = EXPORT_HELP)]
+    #[command(after_help = help::EXPORT)]
     Export(Export),
     /// Deletes the account and everything that it has made, for ever
-    #[command(after_help = DELETE_HELP)]
+    #[command(after_help = help::DELETE)]
     DeleteAccount(DeleteAccount),
     /// Registers, logs in, chats, draws, speaks, and reads the usage back
     Demo(Demo),
     /// Prints what a shell needs to complete these commands
-    #[command(after_help = COMPLETIONS_HELP)]
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
 }
-
-const CHAT_HELP: &str = "\
-Examples:
-  atelier chat                                   a conversation; /help tells what it knows
-  atelier chat 'What is a fjord?' > fjord.md     the reply's own Markdown and nothing else
-  git diff | atelier chat --continue             goes on with the last conversation
-
-Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 75 try later, 77 not signed in or not allowed, 130 Ctrl-C.";
-
-const IMAGE_HELP: &str = "\
-Examples:
-  atelier image a red boat at sunset -o boat.png
-  atelier image 'a lighthouse' --size 1024x512 --style watercolor --seed 7 -o - | display
-  atelier image --list-models
-
-Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 75 try later, 77 not signed in or not allowed, 130 Ctrl-C.";
-
-const SAY_HELP: &str = "\
-Examples:
-  atelier say 'Good morning.' -o morning.wav
-  atelier say 'Good morning.' -o - | aplay       heard while it is made
-  atelier say --format flac -o tale.flac < tale.txt
-
-Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 75 try later, 77 not signed in or not allowed, 130 Ctrl-C.";
-
-const EXPORT_HELP: &str = "\
-Examples:
-  atelier export mine                            a folder that is not there yet, or is empty
-  atelier export mine --json | jq .service       the receipts of the services
-
-The folder is there when everything is in it, and not before.
-
-Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 77 not signed in or not allowed, 130 Ctrl-C.";
-
-const DELETE_HELP: &str = "\
-Examples:
-  atelier delete-account                         asks for the e-mail and the password
-  atelier delete-account --yes --password-stdin < password-file
-
-It waits until every service has erased its part and shows what each has. Ctrl-C ends the waiting and not the deletion.
-
-Exit codes: 0 well, 1 failed, 64 wrong use, 69 no answer, 75 deleted, but not all services have answered yet, 77 not signed in or
-not allowed, 130 Ctrl-C.";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  atelier completions bash > ~/.local/share/bash-completion/completions/atelier
-  atelier completions zsh > ~/.zfunc/_atelier
-  atelier completions fish > ~/.config/fish/completions/atelier.fish";
 
 /// The flags of `atelier chat`.
 #[derive(Debug, ClapArgs)]
@@ -341,6 +298,7 @@ impl ClientCommand {
             Self::Logout(logout) => Some(&logout.reach),
             Self::Whoami(whoami) => Some(&whoami.reach),
             Self::Usage(usage) => Some(&usage.reach),
+            Self::Credits(credits) => Some(&credits.reach),
             Self::Export(export) => Some(&export.reach),
             Self::DeleteAccount(delete) => Some(&delete.reach),
             Self::Demo(demo) => Some(&demo.reach),

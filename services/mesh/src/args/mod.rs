@@ -2,8 +2,11 @@
 
 mod admin;
 mod client;
+mod credits;
+mod help;
 mod limits;
 mod models;
+mod plans;
 mod simulator;
 
 use std::path::PathBuf;
@@ -18,8 +21,10 @@ pub use admin::{Admin, AdminCommand, GivenRole, KeysCommand, Way};
 pub use client::{
     Chat, ClientCommand, DeleteAccount, Demo, Export, Format, Image, Login, Say, Usage, Whoami,
 };
+pub use credits::{Credits, CreditsCommand, Grant, Key, Refund, Statement};
 pub use limits::{Limits, LimitsCommand};
 pub use models::{Models, ModelsCommand};
+pub use plans::{Plans, PlansCommand};
 pub use simulator::Simulator;
 
 use crate::certs;
@@ -62,9 +67,11 @@ Examples:
   atelier chat                a conversation in this terminal
   atelier image a red boat -o boat.png
   atelier say hello -o - | aplay
+  atelier credits             what may be spent, and what is left of today's quotas
   atelier admin grant EMAIL   the first admin
   atelier models check FILE   whether a registry of models can be used
   atelier limits check FILE   whether a file of limits can be used, and what holds with it
+  atelier plans check FILE    whether a file of plans can be used, and what holds with it
   atelier simulator 'chance=429:10'
                               a provider that refuses every tenth call
 
@@ -104,6 +111,8 @@ pub enum Command {
     Models(Models),
     /// How often what may be done
     Limits(Limits),
+    /// Who may have how much, and what may be spent
+    Plans(Plans),
     /// A provider that fails when it is told to, for any program that speaks the OpenAI-compatible API
     Simulator(Simulator),
 }

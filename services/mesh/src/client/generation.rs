@@ -11,6 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{LocalBoxStream, StreamExt as _};
 use tonic::Code;
 
+use super::credits::calendar;
 use super::interrupt::Interrupts;
 use super::session::Session;
 use super::trouble::{Trouble, is_lost, status_of};
@@ -262,10 +263,17 @@ fn unheard(known: &Known) -> anyhow::Error {
 }
 
 fn failure(failed: &Failed) -> Trouble {
-    if failed.retryable {
-        Trouble::later(format!("{}; it may work later", failed.message))
-    } else {
-        Trouble::failed(failed.message.clone())
+    let mut line = failed.message.clone();
+    if matches!(&*failed.reason, "INSUFFICIENT_CREDITS" | "QUOTA_EXHAUSTED") {
+        line.push_str(" (`atelier credits` tells what is left)");
+    }
+    match &failed.retry_time {
+        Some(time) => {
+            let when = calendar::shown(time);
+            Trouble::later(format!("{line}; it may work again at {when}"))
+        }
+        None if failed.retryable => Trouble::later(format!("{line}; it may work later")),
+        None => Trouble::failed(line),
     }
 }
 

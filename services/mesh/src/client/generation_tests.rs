@@ -90,6 +90,7 @@ fn begun(sequence: i64) -> anyhow::Result<GenerationEvent> {
     let by = Begun {
         provider: "offline".to_owned(),
         model: "m".to_owned(),
+        allowance: None,
     };
     told(sequence, Event::Started(by))
 }
@@ -154,6 +155,7 @@ async fn a_refusal_and_a_failure_end_it() {
         reason: "UPSTREAM_REFUSED".to_owned(),
         message: "refused".to_owned(),
         retryable: false,
+        retry_time: None,
     };
     for (retryable, exit) in [(false, 1), (true, 75)] {
         failed.retryable = retryable;
@@ -165,4 +167,33 @@ async fn a_refusal_and_a_failure_end_it() {
     let script = Script::new([vec![begun(1), told(2, Event::Cancelled(Cancelled {}))]]);
     let error = tell(&script).await.1.unwrap_err();
     assert_eq!(super::super::trouble::exit_of(&error), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_paid_for_says_when_it_may_work_again() {
+    let midnight = prost_types::Timestamp {
+        seconds: 1_795_996_800,
+        nanos: 0,
+    };
+    let again = "; it may work again at 2026-11-30 00:00 UTC";
+    for (reason, retry_time, exit, end) in [
+        ("QUOTA_EXHAUSTED", Some(midnight), 75, again),
+        ("SPENDING_STOPPED", Some(midnight), 75, again),
+        ("INSUFFICIENT_CREDITS", None, 1, " tells what is left)"),
+    ] {
+        let failed = Failed {
+            reason: reason.to_owned(),
+            message: "no".to_owned(),
+            retryable: false,
+            retry_time,
+        };
+        let script = Script::new([vec![told(1, Event::Failed(failed))]]);
+        let error = tell(&script).await.1.unwrap_err();
+        assert_eq!(super::super::trouble::exit_of(&error), exit, "{reason}");
+        let line = error.to_string();
+        assert!(line.starts_with("no") && line.ends_with(end), "{line}");
+        // Who is over the operator's bound has nothing of their own to look at.
+        let hint = line.contains("`atelier credits`");
+        assert_eq!(hint, reason != "SPENDING_STOPPED", "{line}");
+    }
 }

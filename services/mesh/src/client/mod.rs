@@ -7,6 +7,7 @@ mod account;
 mod chat;
 mod connection;
 mod credentials;
+pub mod credits;
 pub mod demo;
 mod export;
 mod generation;
@@ -77,6 +78,7 @@ pub async fn run(command: ClientCommand, settings: &Settings, args: &Args) -> an
         ClientCommand::Logout(_) => account::logout(&ground).await,
         ClientCommand::Whoami(whoami) => account::whoami(&ground, whoami).await,
         ClientCommand::Usage(usage) => account::usage(&ground, usage).await,
+        ClientCommand::Credits(credits) => credits::run(&ground, credits).await,
         ClientCommand::Export(export) => export::run(&ground, export).await,
         ClientCommand::DeleteAccount(delete) => leaving::run(&ground, delete).await,
         ClientCommand::Demo(demo) => demo::run(&ground, demo).await,

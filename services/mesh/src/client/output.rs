@@ -187,6 +187,7 @@ fn end_of(content_type: &str) -> &'static str {
         "image/gif" => "gif",
         "audio/wav" | "audio/x-wav" | "audio/wave" => "wav",
         "audio/flac" | "audio/x-flac" => "flac",
+        "text/csv" => "csv",
         _ => "bin",
     }
 }

@@ -13,7 +13,8 @@ LIB=$(realpath lib)
 
 readonly CHAT=atelier.llm_chat.v1.LlmChatService IMAGE=atelier.text_image.v1.TextImageService
 readonly VOICE=atelier.tts.v1.TtsService USERS=atelier.users.v1.UsersService USAGE=atelier.analytics.v1.AnalyticsService
-readonly SERVICES=("$USERS" "$CHAT" "$IMAGE" "$VOICE" "$USAGE")
+readonly CREDITS=atelier.users.v1.CreditsService
+readonly SERVICES=("$USERS" "$CREDITS" "$CHAT" "$IMAGE" "$VOICE" "$USAGE")
 TOKEN=''
 
 # The command that the documents tell people to type.
@@ -287,6 +288,16 @@ check "GetUsageSummary counts every generation of this account, and no other's" 
 check "  with what they used" json '.[0].rows | map(.usage) | any((.outputTokens // "0" | tonumber) > 50) and any(.images == "1") and any((.audioMillis // "0" | tonumber) > 1000)'
 call $USAGE/ListUsageEvents
 check "ListUsageEvents lists them" json --arg id "$USER" '.[0].events | length == 6 and all(.userId == $id and .outcome == "OUTCOME_COMPLETED" and .provider == "offline")'
+
+echo "# credits"
+call $CREDITS/GetQuotas
+check "GetQuotas has one picture less" json '.[0] | .plan == "free" and (.quotas | map(select(.medium == "MEDIUM_IMAGE")) | .[0] | .limit == "10" and .remaining == "9")'
+call $CREDITS/GetBalance
+check "GetBalance has nothing to spend, and names the currency" json '.[0].balance | .availableMicros == null and .currencyCode == "USD"'
+call $CREDITS/ListLedgerEntries
+check "ListLedgerEntries has none: offline models cost nothing" json '.[0].entries == null'
+call $CREDITS/GetSpending
+check "GetSpending is for admins" failed_with 7
 
 echo "# a restart"
 OLD=$TOKEN

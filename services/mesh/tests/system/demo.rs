@@ -24,6 +24,8 @@ async fn tell(folder: &Path, args: &[&str]) {
     let ended = demo(folder, &args).await;
     assert_eq!(ended.code(), Some(0), "{}\n{}", ended.stdout, ended.stderr);
     assert!(ended.stdout.contains("Ada"), "no memory: {}", ended.stdout);
+    let left = "pictures 9 of 10 left today";
+    assert!(ended.stdout.contains(left), "no quota: {}", ended.stdout);
     let picture = std::fs::read(folder.join("atelier-demo.png")).expect("a picture");
     assert_eq!(png_size(&picture), (320, 200));
     let speech = std::fs::read(folder.join("atelier-demo.wav")).expect("speech");

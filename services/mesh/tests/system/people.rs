@@ -12,6 +12,7 @@ use atelier_proto::text_image::v1::text_image_service_client::TextImageServiceCl
 use atelier_proto::text_image::v1::{Image, ListImagesRequest};
 use atelier_proto::tts::v1::tts_service_client::TtsServiceClient;
 use atelier_proto::tts::v1::{Conversion, ListConversionsRequest};
+use atelier_proto::users::v1::credits_service_client::CreditsServiceClient;
 use atelier_proto::users::v1::users_service_client::UsersServiceClient;
 use atelier_proto::users::v1::{
     CreateAnonymousSessionRequest, LoginRequest, RegisterRequest, TokenPair, User,
@@ -160,6 +161,12 @@ impl Person {
     pub fn users(&self) -> UsersServiceClient<Signed> {
         let (channel, bearer) = self.signed();
         UsersServiceClient::with_interceptor(channel, bearer)
+    }
+
+    /// The credits, as this person.
+    pub fn credits(&self) -> CreditsServiceClient<Signed> {
+        let (channel, bearer) = self.signed();
+        CreditsServiceClient::with_interceptor(channel, bearer)
     }
 
     /// The chat service, as this person.

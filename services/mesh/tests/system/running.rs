@@ -18,7 +18,11 @@ const TAIL_LINES: usize = 60;
 /// A file of limits that limits nothing: tests ask more often than anybody may.
 pub const UNLIMITED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/unlimited.toml");
 
-/// How the program is started: nothing of this process's environment but the path reaches it, and nothing is limited.
+/// A file of plans that count nothing, for the same reason.
+pub const UNCOUNTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uncounted.toml");
+
+/// How the program is started: nothing of this process's environment but the path reaches it, nothing is limited, and no
+/// generation is counted.
 pub struct Launch(Command);
 
 impl Launch {
@@ -30,6 +34,7 @@ impl Launch {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("ATELIER_LIMITS", UNLIMITED)
+            .env("ATELIER_PLANS", UNCOUNTED)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -47,9 +52,10 @@ impl Launch {
         launch
     }
 
-    /// With the limits that are built in.
+    /// With the limits and the plans that are built in.
     pub fn limited(mut self) -> Self {
         self.0.env_remove("ATELIER_LIMITS");
+        self.0.env_remove("ATELIER_PLANS");
         self
     }
 

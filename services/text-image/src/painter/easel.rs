@@ -72,6 +72,8 @@ fn paint(commission: &Commission, strokes: &Strokes) -> Result<Painted, Provider
         content_type: PNG,
         width: picture.width,
         height: picture.height,
+        input_tokens: 0,
+        output_tokens: 0,
     })
 }
 
@@ -89,5 +91,7 @@ fn small(preview: &Preview<'_>) -> Option<Painted> {
         content_type: PNG,
         width: preview.width,
         height: preview.height,
+        input_tokens: 0,
+        output_tokens: 0,
     })
 }

@@ -44,6 +44,8 @@ struct Request<'a> {
 #[derive(Deserialize)]
 struct Answer {
     data: Vec<Datum>,
+    // Told by models that are paid by tokens. What it looks like elsewhere keeps nobody from the picture.
+    usage: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -67,11 +69,9 @@ impl Painter for OpenAiPainter {
 
 impl OpenAiPainter {
     async fn ask(&self, model: &str, commission: &Commission) -> Result<Painted, ProviderError> {
-        let style = Style::from_id(&commission.style).map_or("", |style| style.title());
         let body = Request {
             model,
-            // These APIs know no styles of ours: the style is a part of what is asked for.
-            prompt: format!("{}\n\nStyle: {style}", commission.prompt),
+            prompt: prompt(commission),
             size: format!("{}x{}", commission.width, commission.height),
             n: 1,
             response_format: "b64_json",
@@ -84,15 +84,27 @@ impl OpenAiPainter {
         let secrets = answered.secrets().clone();
         let origin = answered.origin();
         let text = answered.read(ANSWER_BYTES).await?;
-        match picture(&text, |text| secrets.quote(text))? {
-            Found::File(bytes) => measure(bytes),
+        let (found, used) = picture(&text, |text| secrets.quote(text))?;
+        let painted = match found {
+            Found::File(bytes) => measure(bytes)?,
             // A URL is followed to the API's own origin alone, so that an answer sends this process nowhere.
             Found::At(url) => {
                 let fetched = origin.fetch(&url).await?.expect(Expected::Picture)?;
-                measure(fetched.read(PICTURE_BYTES).await?)
+                measure(fetched.read(PICTURE_BYTES).await?)?
             }
-        }
+        };
+        Ok(Painted {
+            input_tokens: used.input_tokens,
+            output_tokens: used.output_tokens,
+            ..painted
+        })
     }
+}
+
+/// The prompt as it is sent. These APIs know no styles of ours: the style is a part of what is asked for.
+pub(super) fn prompt(commission: &Commission) -> String {
+    let style = Style::from_id(&commission.style).map_or("", |style| style.title());
+    format!("{}\n\nStyle: {style}", commission.prompt)
 }
 
 /// Where an answer has its picture.
@@ -104,27 +116,52 @@ enum Found {
     At(String),
 }
 
-/// Finds the picture in an answer. An error may repeat a piece of what was said: `quote` makes it fit to be told.
-fn picture(text: &[u8], quote: impl Fn(&str) -> String) -> Result<Found, ProviderError> {
+/// The tokens that an answer tells; 0 where it tells none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Used {
+    input_tokens: i64,
+    output_tokens: i64,
+}
+
+impl Used {
+    fn read(usage: Option<&serde_json::Value>) -> Self {
+        let figure = |name: &str| {
+            let told = usage.and_then(|usage| usage.get(name)?.as_i64());
+            told.map_or(0, |told| told.max(0))
+        };
+        Self {
+            input_tokens: figure("input_tokens"),
+            output_tokens: figure("output_tokens"),
+        }
+    }
+}
+
+/// Finds the picture in an answer, and what it used. An error may repeat a piece of what was said: `quote` makes it fit to be
+/// told.
+fn picture(text: &[u8], quote: impl Fn(&str) -> String) -> Result<(Found, Used), ProviderError> {
     let answer: Answer = serde_json::from_slice(text)
         .map_err(|error| ProviderError::Garbled(quote(&error.to_string())))?;
+    let used = Used::read(answer.usage.as_ref());
     let datum = answer
         .data
         .into_iter()
         .next()
         .ok_or_else(|| ProviderError::Garbled("no picture in the answer".to_owned()))?;
-    match (datum.b64_json, datum.url) {
-        (Some(text), _) => Ok(Found::File(
+    let found = match (datum.b64_json, datum.url) {
+        (Some(text), _) => Found::File(
             STANDARD
                 .decode(text)
                 .map_err(|error| ProviderError::Garbled(error.to_string()))?
                 .into(),
-        )),
-        (None, Some(url)) => Ok(Found::At(url)),
-        (None, None) => Err(ProviderError::Garbled(
-            "neither b64_json nor url".to_owned(),
-        )),
-    }
+        ),
+        (None, Some(url)) => Found::At(url),
+        (None, None) => {
+            return Err(ProviderError::Garbled(
+                "neither b64_json nor url".to_owned(),
+            ));
+        }
+    };
+    Ok((found, used))
 }
 
 /// Looks at the bytes, not at what somebody says of them.
@@ -157,6 +194,8 @@ fn measure(bytes: Bytes) -> Result<Painted, ProviderError> {
         width: side(size.width)?,
         height: side(size.height)?,
         bytes,
+        input_tokens: 0,
+        output_tokens: 0,
     })
 }
 

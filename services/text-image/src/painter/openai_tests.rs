@@ -47,7 +47,15 @@ fn value() -> impl Strategy<Value = Value> {
         prop::collection::vec(any::<u8>(), 0..60).prop_map(|bytes| STANDARD.encode(bytes).into()),
     ];
     leaf.prop_recursive(4, 40, 5, |inner| {
-        let names = prop::sample::select(vec!["data", "b64_json", "url", "error", "created"]);
+        let names = prop::sample::select(vec![
+            "data",
+            "b64_json",
+            "url",
+            "error",
+            "created",
+            "usage",
+            "input_tokens",
+        ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
             prop::collection::vec((names, inner), 0..5).prop_map(|pairs| {
@@ -95,14 +103,15 @@ fn fuzz_pictures() {
             .run(&answers(), |text| {
                 let quote = |said: &str| said.chars().take(300).collect();
                 match picture(&text, quote) {
-                    Ok(Found::File(bytes)) => {
+                    Ok((Found::File(bytes), used)) => {
+                        prop_assert!(used.input_tokens >= 0 && used.output_tokens >= 0);
                         prop_assert!(bytes.len() <= text.len());
                         if let Ok(painted) = measure(bytes) {
                             prop_assert!((1..=16_384).contains(&painted.width));
                             prop_assert!((1..=16_384).contains(&painted.height));
                         }
                     }
-                    Ok(Found::At(url)) => prop_assert!(url.len() <= text.len()),
+                    Ok((Found::At(url), _)) => prop_assert!(url.len() <= text.len()),
                     Err(error) => prop_assert!(error.to_string().len() < 4 * 300 + 200),
                 }
                 Ok(())

@@ -8,6 +8,7 @@ mod lists;
 mod lives;
 mod models;
 mod objects;
+mod paid;
 mod painting;
 mod refusals;
 mod stage;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use atelier_generation::testing::Credits;
 use atelier_kit::config::Settings;
 use atelier_kit::identity::Role;
 use atelier_kit::link::Link;
@@ -38,6 +39,7 @@ pub const EDGE: &str = "http://edge.example";
 /// A running service.
 pub struct World {
     pub issuer: Issuer,
+    pub credits: Credits,
     pub objects: Arc<S3BlobStore>,
     client: TextImageServiceClient<Link>,
     door: Router,
@@ -47,6 +49,7 @@ pub struct World {
     stop: CancellationToken,
     _guard: DropGuard,
     _counting: DropGuard,
+    _paying: DropGuard,
     _stop: DropGuard,
 }
 
@@ -62,7 +65,12 @@ impl World {
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
         );
         let (analytics, counting) = agreeable();
-        let routes = BTreeMap::from([("analytics".to_owned(), analytics)]);
+        let (issuer, credits) = (Issuer::new(), Credits::default());
+        let (users, paying) = credits.serve(&issuer);
+        let routes = BTreeMap::from([
+            ("analytics".to_owned(), analytics),
+            ("users".to_owned(), users),
+        ]);
         let mut foundation = foundation_with(ROLE, folder, &routes);
         let stop = foundation.stop.clone();
         let s3_stop = stop.child_token();
@@ -87,11 +95,11 @@ impl World {
             .into_iter()
             .flatten()
             .collect();
-        let issuer = Issuer::new();
         let policies = Policies::read(atelier_proto::DESCRIPTOR).unwrap();
         let (link, guard) = mount(service, ROLE, policies, &issuer);
         Self {
             issuer,
+            credits,
             client: TextImageServiceClient::new(link),
             door: door::router(objects.clone(), door_key, ROLE),
             objects,
@@ -102,6 +110,7 @@ impl World {
             stop,
             _guard: guard,
             _counting: counting,
+            _paying: paying,
         }
     }
 

@@ -2,10 +2,13 @@
 
 pub mod offline;
 mod openai;
+mod pace;
 mod received;
 mod speaking;
 
 use std::sync::Arc;
+
+pub use pace::{longest_millis, usual_millis};
 
 use atelier_generation::ProviderError;
 use atelier_kit::service::StartError;

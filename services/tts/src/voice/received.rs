@@ -11,7 +11,7 @@ use crate::audio::AudioFormat;
 
 /// The longest sound that is taken, in seconds: the longest text at the slowest pace takes a third of it. A few
 /// bytes of FLAC can stand for hours of silence.
-const MAX_SECONDS: u64 = 7_200;
+pub(super) const MAX_SECONDS: u64 = 7_200;
 
 fn garbled(what: impl std::fmt::Display) -> ProviderError {
     ProviderError::Garbled(what.to_string())

@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::append;
 use super::offline::{OfflineVoices, Prosody, VoiceError, catalogue};
+use super::pace::SECONDS_A_CHARACTER;
 use crate::audio::{AudioError, Encoder};
 use crate::conversion::Order;
 use crate::ports::{Piece, Spoken, Voice};
@@ -20,8 +21,6 @@ use crate::ports::{Piece, Spoken, Voice};
 const WAITING: usize = 8;
 /// Bytes of a piece: half a second of WAV. The first one is told at once.
 const PIECE_BYTES: usize = 16 * 1024;
-/// How long a character of ordinary English takes at the voice's own pace; only the progress is told by it.
-const SECONDS_A_CHARACTER: f64 = 0.068;
 
 /// Told when a text has nothing that a voice can read.
 const NOTHING_TO_SAY: &str = "NOTHING_TO_SAY";

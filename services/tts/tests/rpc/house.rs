@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use atelier_generation::testing::Credits;
 use atelier_kit::config::Settings;
 use atelier_kit::identity::{Role, ServiceTokens};
 use atelier_kit::link::{Link, Route};
@@ -68,7 +69,12 @@ impl House {
         let declared: Vec<_> = atelier_tts::SETTINGS.iter().chain([models]).collect();
         settings.finish(&declared).unwrap();
         let (analytics, counting) = agreeable();
-        let routes = BTreeMap::from([("analytics".to_owned(), analytics)]);
+        let credits = Credits::default();
+        let (users, paying) = credits.serve(issuer());
+        let routes = BTreeMap::from([
+            ("analytics".to_owned(), analytics),
+            ("users".to_owned(), users),
+        ]);
         let mut foundation = foundation_with("tts", self.folder.path(), &routes);
         foundation.objects = Some(self.objects.clone());
         let mut service = atelier_tts::build(config, &foundation).await.unwrap();
@@ -81,11 +87,13 @@ impl House {
         let policies = Policies::read(atelier_proto::DESCRIPTOR).unwrap();
         let (route, guard) = mount_route(served, "tts", policies, issuer());
         Room {
+            credits,
             route,
             foundation,
             endings,
             _guard: guard,
             _counting: counting,
+            _paying: paying,
         }
     }
 
@@ -114,11 +122,13 @@ impl House {
 
 /// A running service.
 pub struct Room {
+    pub credits: Credits,
     route: Route,
     foundation: Foundation,
     endings: [Option<atelier_kit::service::Ending>; 2],
     _guard: DropGuard,
     _counting: DropGuard,
+    _paying: DropGuard,
 }
 
 impl Room {

@@ -8,6 +8,7 @@ mod house;
 mod keeping;
 mod leaving;
 mod models;
+mod paid;
 mod provider;
 mod refusing;
 mod speaking;

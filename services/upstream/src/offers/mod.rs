@@ -11,7 +11,7 @@ mod watch;
 pub use attempt::{Begun, Pieces, begin};
 pub use menu::{Choice, Menu, Notice, Offered, Unoffered};
 pub use supply::{Supply, named, provider};
-pub use terms::{prices, terms};
+pub use terms::{prices, quote, terms};
 pub use watch::{Maker, Offers};
 
 /// The reason of a warning: the model will be shut down.

@@ -1,9 +1,12 @@
-//! A model's terms on the wire, as they are today.
+//! A model's terms on the wire, as they are today, and what a generation is quoted on them.
 
+use atelier_generation::Quote;
 use atelier_kit::moment::{self, Micros};
+use atelier_proto::generation::v1::Usage;
 use atelier_proto::model::v1 as wire;
+use atelier_proto::users::v1::Medium as PaidAs;
 
-use crate::registry::{ModelSpec, Price, Stage, Unit};
+use crate::registry::{Medium, ModelSpec, Price, Stage, Unit};
 
 /// The terms of a model at this time.
 pub fn terms(model: &ModelSpec, now: Micros) -> wire::Terms {
@@ -40,6 +43,20 @@ pub fn terms(model: &ModelSpec, now: Micros) -> wire::Terms {
         }),
         capabilities: model.capabilities.clone(),
         fallbacks: model.fallbacks.clone(),
+    }
+}
+
+/// What a generation is quoted that uses so much at most, at the prices of this model as they are at this time.
+pub fn quote(model: &ModelSpec, worst: Usage, at: Micros) -> Quote {
+    Quote {
+        medium: match model.medium {
+            Medium::Chat => PaidAs::Chat,
+            Medium::Image => PaidAs::Image,
+            Medium::Speech => PaidAs::Speech,
+        },
+        model: model.id.clone(),
+        worst,
+        prices: prices(model.prices.at(at)),
     }
 }
 

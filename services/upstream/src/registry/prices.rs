@@ -65,6 +65,12 @@ impl Prices {
             .filter_map(move |list| Some((begins(list)?, &*list.prices)))
     }
 
+    /// What a unit costs at this time; 0 where nothing is said of it.
+    pub fn of(&self, unit: Unit, now: Micros) -> i64 {
+        let price = self.at(now).iter().find(|price| price.unit == unit);
+        price.map_or(0, |price| price.micros)
+    }
+
     /// Whether it costs anything, at any time.
     pub fn is_priced(&self) -> bool {
         self.lists
@@ -104,6 +110,8 @@ mod tests {
         let prices = Prices::new(vec![list(None, 1), list(Some(100), 2), list(Some(200), 3)]);
         for (now, expected) in [(0, 1), (99, 1), (100, 2), (199, 2), (200, 3), (i64::MAX, 3)] {
             assert_eq!(micros(prices.at(now)), [expected], "at {now}");
+            assert_eq!(prices.of(Unit::Image, now), expected);
+            assert_eq!(prices.of(Unit::AudioMinute, now), 0);
         }
         let announced = |now| -> Vec<(Micros, Vec<i64>)> {
             let lists = prices.after(now);
@@ -118,6 +126,10 @@ mod tests {
     fn nothing_is_charged_before_the_first_moment_and_a_price_of_nothing_is_none() {
         let later = Prices::new(vec![list(Some(100), 2)]);
         assert!(later.at(99).is_empty());
+        assert_eq!(
+            (later.of(Unit::Image, 99), later.of(Unit::Image, 100)),
+            (0, 2)
+        );
         assert!(later.is_priced());
         assert!(!Prices::new(vec![list(None, 0)]).is_priced());
         assert!(!Prices::default().is_priced());

@@ -4,6 +4,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod credits;
 mod emails;
 mod identities;
 mod keys;
@@ -25,6 +26,8 @@ use tonic::{Request, Response, Status};
 
 use crate::accounts::Accounts;
 use crate::sessions::{Client, SignedIn};
+
+pub(crate) use credits::CreditsGrpc;
 
 /// The handlers.
 pub(crate) struct UsersGrpc {

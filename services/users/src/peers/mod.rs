@@ -1,4 +1,4 @@
-//! The other services that keep something of accounts, over their links: the same two methods of each.
+//! The other services that keep something of accounts, over their links: the same methods of each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,19 @@ use atelier_kit::call::Call;
 use atelier_kit::fault::{Fault, Kind, reason_of};
 use atelier_kit::link::{Link, Links};
 use atelier_kit::moment;
+use atelier_ledger::Amounts;
 use atelier_proto::privacy::v1::ErasureReceipt;
-use atelier_proto::{analytics, llm_chat, text_image, tts};
+use atelier_proto::{analytics, generation, llm_chat, text_image, tts};
 use futures_util::StreamExt as _;
 use tonic::Status;
 
 use crate::leaving::Receipt;
-use crate::ports::{Peer, Pieces};
+use crate::ports::{Maker, Peer, Pieces, Standing};
 
 /// How long one erasure may take; one that takes longer is asked for again and goes on where it was.
 const ERASE: Duration = Duration::from_secs(60);
+/// How long an answer about a generation may take; it is asked for again later.
+const INSPECT: Duration = Duration::from_secs(5);
 
 /// All services that keep something of accounts.
 pub(crate) fn all(links: &Links) -> Vec<Arc<dyn Peer>> {
@@ -26,6 +29,15 @@ pub(crate) fn all(links: &Links) -> Vec<Arc<dyn Peer>> {
         Arc::new(TextImagePeer(links.to(TextImagePeer::ROLE))),
         Arc::new(TtsPeer(links.to(TtsPeer::ROLE))),
         Arc::new(AnalyticsPeer(links.to(AnalyticsPeer::ROLE))),
+    ]
+}
+
+/// The services that make what is paid for.
+pub(crate) fn makers(links: &Links) -> Vec<Arc<dyn Maker>> {
+    vec![
+        Arc::new(LlmChatPeer(links.to(LlmChatPeer::ROLE))),
+        Arc::new(TextImagePeer(links.to(TextImagePeer::ROLE))),
+        Arc::new(TtsPeer(links.to(TtsPeer::ROLE))),
     ]
 }
 
@@ -104,6 +116,69 @@ peer!(
     analytics::v1::analytics_service_client::AnalyticsServiceClient
 );
 
+/// A service that makes what is paid for: their messages differ by their names alone, too.
+macro_rules! maker {
+    ($name:ident, $room:ident, $client:path) => {
+        #[async_trait]
+        impl Maker for $name {
+            fn role(&self) -> &'static str {
+                Self::ROLE
+            }
+
+            async fn inspect(&self, generation_id: &str) -> Result<Standing, Fault> {
+                use $client as Client;
+                let request = $room::v1::InspectGenerationRequest {
+                    generation_id: generation_id.to_owned(),
+                };
+                let answer = Client::new(self.0.clone())
+                    .inspect_generation(Call::background(INSPECT).request(request))
+                    .await
+                    .map_err(fault)?;
+                answer
+                    .into_inner()
+                    .standing
+                    .map_or_else(|| Err(nothing()), standing)
+            }
+        }
+    };
+}
+
+maker!(
+    LlmChatPeer,
+    llm_chat,
+    llm_chat::v1::llm_chat_service_client::LlmChatServiceClient
+);
+maker!(
+    TextImagePeer,
+    text_image,
+    text_image::v1::text_image_service_client::TextImageServiceClient
+);
+maker!(TtsPeer, tts, tts::v1::tts_service_client::TtsServiceClient);
+
+/// How a generation stands. A state of tomorrow is none to decide by.
+fn standing(told: generation::v1::Standing) -> Result<Standing, Fault> {
+    use generation::v1::State;
+    match State::try_from(told.state) {
+        Ok(State::Unspecified) => Ok(Standing::Unknown),
+        Ok(State::Queued | State::Running) => Ok(Standing::Open),
+        Ok(State::Completed | State::Failed | State::Cancelled) => {
+            Ok(Standing::Ended(told.charge.as_ref().map(amounts)))
+        }
+        Err(_) => Err(nothing()),
+    }
+}
+
+/// Figures as the book counts them.
+fn amounts(usage: &generation::v1::Usage) -> Amounts {
+    Amounts {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        images: usage.images,
+        characters: usage.characters,
+        audio_millis: usage.audio_millis,
+    }
+}
+
 fn receipt(told: ErasureReceipt) -> Receipt {
     Receipt {
         erased: told.erased.into_iter().collect(),
@@ -118,9 +193,7 @@ fn receipt(told: ErasureReceipt) -> Receipt {
 
 /// An answer without what it is for.
 fn nothing() -> Fault {
-    Fault::internal(&std::io::Error::other(
-        "an answer without a piece or a receipt",
-    ))
+    Fault::internal(&std::io::Error::other("an answer without what it is for"))
 }
 
 /// What a service said, in this service's words: its own reason is for the log.

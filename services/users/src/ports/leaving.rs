@@ -47,6 +47,12 @@ pub(crate) trait DeletionStore: Send + Sync + 'static {
         now: Micros,
     ) -> Result<(), Error>;
 
+    /// At most `most` deletions whose accounts the book of credits has not been told of yet, each with its account.
+    async fn departed(&self, most: i64) -> Result<Vec<(String, String)>, Error>;
+
+    /// Keeps that the book was told, and in the receipt of this service how many of the account's entries stay there.
+    async fn left(&self, deletion_id: &str, entries: u64, now: Micros) -> Result<(), Error>;
+
     /// At most `most` anonymous accounts that were not used since `before`.
     async fn unused(&self, before: Micros, most: i64) -> Result<Vec<String>, Error>;
 

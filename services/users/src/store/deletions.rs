@@ -7,8 +7,7 @@ use atelier_kit::identity::Role;
 use atelier_kit::moment::Micros;
 use atelier_kit::sqlite::{Database, Writer};
 
-use super::rows;
-use super::{audit, failed};
+use super::{audit, departures, failed, rows};
 use crate::audit::Act;
 use crate::error::Error;
 use crate::leaving::{Basis, Deletion, Departure, REMEMBERED, ROLE, Receipt};
@@ -163,7 +162,8 @@ async fn insert_erasure(
 async fn end(writer: &mut Writer, deletion_id: &str, now: Micros) -> Result<(), Error> {
     sqlx::query(
         "UPDATE deletions SET done_time = $2 WHERE id = $1 AND done_time IS NULL \
-         AND NOT EXISTS (SELECT 1 FROM erasures WHERE deletion_id = $1 AND receipt IS NULL)",
+         AND NOT EXISTS (SELECT 1 FROM erasures WHERE deletion_id = $1 AND receipt IS NULL) \
+         AND NOT EXISTS (SELECT 1 FROM departed_holders WHERE deletion_id = $1)",
     )
     .bind(deletion_id)
     .bind(now)
@@ -243,7 +243,7 @@ impl DeletionStore for SqliteDeletionStore {
         for service in departure.services {
             insert_erasure(&mut writer, &departure.id, service, None, now).await?;
         }
-        end(&mut writer, &departure.id, now).await?;
+        departures::begin(&mut writer, &departure.id, &user.id).await?;
         let (actor, why) = match departure.basis {
             Basis::Shown(_) => (user.id.as_str(), "asked"),
             Basis::Unused { .. } => ("", "unused"),
@@ -328,6 +328,19 @@ impl DeletionStore for SqliteDeletionStore {
         .map_err(failed)?;
         end(&mut writer, deletion_id, now).await?;
         writer.commit().await.map_err(failed)
+    }
+
+    async fn departed(&self, most: i64) -> Result<Vec<(String, String)>, Error> {
+        departures::waiting(&self.database, most).await
+    }
+
+    async fn left(&self, deletion_id: &str, entries: u64, now: Micros) -> Result<(), Error> {
+        let mut writer = self.database.begin().await.map_err(failed)?;
+        if departures::told(&mut writer, deletion_id, entries).await? {
+            end(&mut writer, deletion_id, now).await?;
+            writer.commit().await.map_err(failed)?;
+        }
+        Ok(())
     }
 
     async fn unused(&self, before: Micros, most: i64) -> Result<Vec<String>, Error> {

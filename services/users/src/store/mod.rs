@@ -4,6 +4,8 @@ mod api_keys;
 mod attempts;
 mod audit;
 mod deletions;
+mod departures;
+mod holders;
 mod identities;
 mod keys;
 mod mail_tokens;
@@ -18,6 +20,7 @@ pub(crate) use api_keys::SqliteApiKeyStore;
 pub(crate) use attempts::SqliteAttemptStore;
 pub(crate) use audit::SqliteAuditStore;
 pub(crate) use deletions::SqliteDeletionStore;
+pub(crate) use holders::{AuditedGrants, SqliteHolderStore};
 pub(crate) use identities::SqliteIdentityStore;
 pub(crate) use keys::SqliteKeyStore;
 pub(crate) use mail_tokens::SqliteMailTokenStore;
@@ -35,9 +38,9 @@ use crate::error::Error;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// Opens or makes the database.
+/// Opens or makes the database, with the book of credits in it.
 pub(crate) async fn open(path: &Path) -> Result<Database, OpenError> {
-    Database::open(path, &[&MIGRATIONS]).await
+    Database::open(path, &[&atelier_ledger::store::migrations(), &MIGRATIONS]).await
 }
 
 /// What the driver's error means to the rules.

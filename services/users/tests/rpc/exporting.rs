@@ -76,7 +76,7 @@ async fn an_export_is_the_own_part_and_that_of_every_service() {
         let told = &files[&format!("{role}/kept.txt")];
         assert_eq!(*told, format!("what {role} keeps of {}", user.id));
     }
-    assert_eq!(files.len(), 9, "{:?}", files.keys());
+    assert_eq!(files.len(), 11, "{:?}", files.keys());
     let json = |name: &str| -> serde_json::Value { serde_json::from_str(&files[name]).unwrap() };
     assert_eq!(json("users/account.json")["email"], EMAIL);
     assert_eq!(

@@ -18,6 +18,7 @@ use atelier_kit::service::{Ending, Foundation};
 use atelier_kit::testing::{eventually, foundation_with, secret};
 use atelier_proto::users::v1 as pb;
 use atelier_users::{Argon2Passwords, Clock, Config, Error, Passwords, build_with};
+use pb::credits_service_client::CreditsServiceClient;
 use pb::users_service_client::UsersServiceClient;
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -25,12 +26,17 @@ use tokio::sync::RwLock;
 use tonic::{Code, Request, Response, Status};
 
 pub type Client = UsersServiceClient<Link>;
+pub type CreditsClient = CreditsServiceClient<Link>;
 
 pub struct HandClock(AtomicI64);
 
 impl HandClock {
     pub fn pass(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+
+    pub fn set(&self, micros: i64) {
+        self.0.store(micros, Ordering::SeqCst);
     }
 }
 
@@ -83,6 +89,7 @@ impl KeySource for OwnKeys {
 
 pub struct House {
     pub client: Client,
+    link: Link,
     service: Link,
     route: Route,
     pub clock: Arc<HandClock>,
@@ -140,7 +147,8 @@ impl House {
         let closing = foundation.stop.child_token();
         tokio::spawn(serve(router, Listener::Memory(far), Side::Inside, closing));
         Self {
-            client: UsersServiceClient::new(link),
+            client: UsersServiceClient::new(link.clone()),
+            link,
             service: internal,
             route,
             clock,
@@ -163,6 +171,17 @@ impl House {
     /// A client that speaks as another service of the mesh.
     pub fn service(&self) -> Client {
         UsersServiceClient::new(self.service.clone())
+    }
+
+    /// A client of the credits, for whoever has a token.
+    pub fn credits(&self) -> CreditsClient {
+        CreditsServiceClient::new(self.link.clone())
+    }
+
+    /// A client of the credits that speaks as a service of the mesh.
+    pub fn credits_as(&self, role: &str) -> CreditsClient {
+        let tokens = ServiceTokens::new(&secret(), role);
+        CreditsServiceClient::new(Link::new("users", &self.route, Some(tokens)).unwrap())
     }
 
     /// A client that speaks as the owner of the machine does, through the admin port.
@@ -294,10 +313,11 @@ impl Drop for House {
 
 pub const PASSWORD: &str = "correct horse";
 
-/// A service whose sweeper does nothing after its first round, so that a test alone decides what is touched.
+/// A service whose sweeper and rounds do nothing after the first time, so that a test alone decides what is touched.
 pub fn quiet() -> Config {
     Config {
         sweep_every: std::time::Duration::from_secs(3600),
+        rounds_every: std::time::Duration::from_secs(3600),
         ..Config::default()
     }
 }

@@ -209,7 +209,7 @@ async fn the_built_service_tells_its_adapters_and_takes_its_settings() {
         .await
         .unwrap();
     let ports: Vec<&str> = service.inventory.iter().map(|line| line.port).collect();
-    assert_eq!(ports, ["accounts", "keys", "mails"]);
+    assert_eq!(ports, ["accounts", "credits", "keys", "mails"]);
     foundation.stop.cancel();
     foundation.tasks.close();
     foundation.tasks.wait().await;

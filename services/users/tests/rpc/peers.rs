@@ -9,6 +9,7 @@ use atelier_kit::link::Route;
 use atelier_kit::policy::Policies;
 use atelier_kit::service::Service;
 use atelier_kit::testing::{Issuer, mount_route};
+use atelier_proto::generation::v1::Standing;
 use atelier_proto::privacy::v1::export_piece::Piece;
 use atelier_proto::privacy::v1::{ErasureReceipt, ExportFile, ExportPiece, ExportReceipt};
 use atelier_proto::tts::v1 as wire;
@@ -29,6 +30,10 @@ pub struct Notes {
     pub forgetful: Vec<&'static str>,
     /// Who was asked to erase whom, in order.
     pub asked: Vec<(&'static str, String)>,
+    /// How generations stand; none is known that is not here.
+    pub standings: HashMap<String, Standing>,
+    /// Who was asked how which generation stands, in order.
+    pub inspected: Vec<(&'static str, String)>,
 }
 
 /// All of them.
@@ -88,18 +93,22 @@ impl Peers {
     }
 }
 
-/// The two methods of a role. All services have the same messages under other names, so those of one do for all.
+/// The methods of a role. All services have the same messages under other names, so those of one do for all.
 fn router(role: &'static str, notes: Arc<Mutex<Notes>>) -> axum::Router {
     let handle = move |request: axum::extract::Request| {
         let notes = notes.clone();
         async move {
             let erases = request.uri().path().ends_with("/ErasePersonalData");
+            let inspects = request.uri().path().ends_with("/InspectGeneration");
             let call = request.extensions().get::<Call>().unwrap();
             let is_users = matches!(&call.caller, Caller::Service(caller) if &**caller == "users");
             assert!(is_users, "asked by {:?}", call.caller);
             let desk = Desk { role, notes };
             let request = request.map(tonic::body::Body::new);
-            let response = if erases {
+            let response = if inspects {
+                let mut grpc = tonic::server::Grpc::new(tonic_prost::ProstCodec::default());
+                grpc.unary(Inspect(desk), request).await
+            } else if erases {
                 let mut grpc = tonic::server::Grpc::new(tonic_prost::ProstCodec::default());
                 grpc.unary(Erase(desk), request).await
             } else {
@@ -152,6 +161,27 @@ impl tonic::server::UnaryService<wire::ErasePersonalDataRequest> for Erase {
         };
         let answer = wire::ErasePersonalDataResponse {
             receipt: Some(receipt),
+        };
+        std::future::ready(self.0.refusal().map(|()| Response::new(answer)))
+    }
+}
+
+struct Inspect(Desk);
+
+impl tonic::server::UnaryService<wire::InspectGenerationRequest> for Inspect {
+    type Response = wire::InspectGenerationResponse;
+    type Future = std::future::Ready<Result<Response<Self::Response>, Status>>;
+
+    fn call(&mut self, request: Request<wire::InspectGenerationRequest>) -> Self::Future {
+        let Desk { role, notes } = &self.0;
+        let id = request.into_inner().generation_id;
+        let standing = {
+            let mut notes = notes.lock().unwrap();
+            notes.inspected.push((role, id.clone()));
+            notes.standings.get(&id).cloned().unwrap_or_default()
+        };
+        let answer = wire::InspectGenerationResponse {
+            standing: Some(standing),
         };
         std::future::ready(self.0.refusal().map(|()| Response::new(answer)))
     }

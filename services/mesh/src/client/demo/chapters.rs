@@ -14,13 +14,17 @@ use atelier_proto::text_image::v1::text_image_service_client::TextImageServiceCl
 use atelier_proto::text_image::v1::{GenerateImageRequest, Size};
 use atelier_proto::tts::v1::tts_service_client::TtsServiceClient;
 use atelier_proto::tts::v1::{AudioFormat, SynthesizeRequest};
+use atelier_proto::users::v1::credits_service_client::CreditsServiceClient;
 use atelier_proto::users::v1::users_service_client::UsersServiceClient;
-use atelier_proto::users::v1::{LoginRequest, RegisterRequest};
+use atelier_proto::users::v1::{
+    GetBalanceRequest, GetQuotasRequest, LoginRequest, RegisterRequest,
+};
 use tonic::Streaming;
 
 use super::caller::Caller;
 use super::show;
 use crate::client::connection::Connection;
+use crate::client::credits;
 use crate::client::object;
 use crate::client::output::Output;
 
@@ -207,6 +211,27 @@ pub async fn usage(caller: &Caller) -> anyhow::Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Tells what the account may still spend and make today.
+pub async fn left(caller: &Caller) -> anyhow::Result<()> {
+    show::chapter("What is left");
+    let mut client = CreditsServiceClient::new(caller.channel.clone());
+    let balance = client
+        .get_balance(caller.request(GetBalanceRequest {}))
+        .await?
+        .into_inner()
+        .balance
+        .context("a balance")?;
+    let quotas = client
+        .get_quotas(caller.request(GetQuotasRequest {}))
+        .await?
+        .into_inner();
+    show::line(&credits::total(&balance));
+    for line in credits::quotas(&quotas).lines() {
+        show::line(line);
+    }
+    Ok(())
 }
 
 /// A row on one line, as a person reads it.

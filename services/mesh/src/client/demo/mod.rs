@@ -39,6 +39,7 @@ async fn tell(connection: &Connection, running: Option<&Url>, demo: &Demo) -> an
     let picture = chapters::draw(&caller, &demo.draw, demo.size, &folder).await?;
     let speech = chapters::say(&caller, &demo.say, &folder).await?;
     chapters::usage(&caller).await?;
+    chapters::left(&caller).await?;
     epilogue(&[picture, speech], running, &email, &password);
     Ok(())
 }

@@ -276,6 +276,12 @@ pub fn rows(table: &mut Table) {
         "generation_id",
         |generation_id| chat::CancelGenerationRequest { generation_id },
     );
+    table.ids(
+        SERVICE,
+        "InspectGeneration",
+        "generation_id",
+        |generation_id| chat::InspectGenerationRequest { generation_id },
+    );
     table.pages(SERVICE, "ListGenerations", |page_size, page_token| {
         chat::ListGenerationsRequest {
             page_size,

@@ -106,6 +106,12 @@ pub fn rows(table: &mut Table) {
         "generation_id",
         |generation_id| image::CancelGenerationRequest { generation_id },
     );
+    table.ids(
+        SERVICE,
+        "InspectGeneration",
+        "generation_id",
+        |generation_id| image::InspectGenerationRequest { generation_id },
+    );
     table.pages(SERVICE, "ListGenerations", |page_size, page_token| {
         image::ListGenerationsRequest {
             page_size,

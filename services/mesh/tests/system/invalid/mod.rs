@@ -3,6 +3,7 @@
 
 mod analytics;
 mod chat;
+mod credits;
 mod image;
 mod tts;
 mod users;
@@ -25,7 +26,11 @@ use crate::running::Launch;
 use crate::split::{SECRET, SERVICES, Split};
 
 /// Methods whose request has no field: nothing in it can be invalid.
-const NOTHING_TO_SAY: [&str; 16] = [
+const NOTHING_TO_SAY: [&str; 20] = [
+    "/atelier.users.v1.CreditsService/GetBalance",
+    "/atelier.users.v1.CreditsService/GetQuotas",
+    "/atelier.users.v1.CreditsService/ListPlans",
+    "/atelier.users.v1.CreditsService/GetSpending",
     "/atelier.users.v1.UsersService/ListSignInProviders",
     "/atelier.users.v1.UsersService/ListIdentities",
     "/atelier.users.v1.UsersService/ExportAccount",
@@ -46,7 +51,13 @@ const NOTHING_TO_SAY: [&str; 16] = [
 /// Methods whose request has fields of which every value is fine.
 const NOTHING_WRONG: [&str; 1] = ["/atelier.users.v1.UsersService/RevokeAllSessions"];
 /// Methods that the edge forwards to nobody.
-const FOR_SERVICES: [&str; 14] = [
+const FOR_SERVICES: [&str; 20] = [
+    "/atelier.users.v1.CreditsService/Reserve",
+    "/atelier.users.v1.CreditsService/Settle",
+    "/atelier.users.v1.CreditsService/Release",
+    "/atelier.llm_chat.v1.LlmChatService/InspectGeneration",
+    "/atelier.text_image.v1.TextImageService/InspectGeneration",
+    "/atelier.tts.v1.TtsService/InspectGeneration",
     "/atelier.llm_chat.v1.LlmChatService/ExportPersonalData",
     "/atelier.llm_chat.v1.LlmChatService/ErasePersonalData",
     "/atelier.text_image.v1.TextImageService/ExportPersonalData",
@@ -113,6 +124,7 @@ fn mask(paths: &[&str]) -> Option<FieldMask> {
 fn table() -> Vec<Broken> {
     let mut table = Table(Vec::new());
     users::rows(&mut table);
+    credits::rows(&mut table);
     chat::rows(&mut table);
     image::rows(&mut table);
     tts::rows(&mut table);

@@ -105,6 +105,12 @@ pub fn rows(table: &mut Table) {
         "generation_id",
         |generation_id| tts::CancelGenerationRequest { generation_id },
     );
+    table.ids(
+        SERVICE,
+        "InspectGeneration",
+        "generation_id",
+        |generation_id| tts::InspectGenerationRequest { generation_id },
+    );
     table.pages(SERVICE, "ListGenerations", |page_size, page_token| {
         tts::ListGenerationsRequest {
             page_size,

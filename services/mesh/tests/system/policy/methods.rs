@@ -46,6 +46,20 @@ pub const METHODS: &[(&str, For, Key)] = &[
     ("/atelier.users.v1.UsersService/ExportAccount",               AnySession, Never),
     ("/atelier.users.v1.UsersService/GetDeletion",                 Anyone,     Free),
 
+    ("/atelier.users.v1.CreditsService/GetBalance",                  AnySession, Read),
+    ("/atelier.users.v1.CreditsService/ListLedgerEntries",           Accounts,   Read),
+    ("/atelier.users.v1.CreditsService/ExportStatement",             Accounts,   Read),
+    ("/atelier.users.v1.CreditsService/GetQuotas",                   AnySession, Read),
+    ("/atelier.users.v1.CreditsService/ListPlans",                   Anyone,     Free),
+    ("/atelier.users.v1.CreditsService/ChangePlan",                  Accounts,   Never),
+    ("/atelier.users.v1.CreditsService/SetUserPlan",                 Admins,     Never),
+    ("/atelier.users.v1.CreditsService/GrantCredits",                Admins,     Never),
+    ("/atelier.users.v1.CreditsService/RefundGeneration",            Admins,     Never),
+    ("/atelier.users.v1.CreditsService/GetSpending",                 Admins,     Never),
+    ("/atelier.users.v1.CreditsService/Reserve",                     Services,   Never),
+    ("/atelier.users.v1.CreditsService/Settle",                      Services,   Never),
+    ("/atelier.users.v1.CreditsService/Release",                     Services,   Never),
+
     ("/atelier.llm_chat.v1.LlmChatService/ListModels",             Anyone,     Free),
     ("/atelier.llm_chat.v1.LlmChatService/CreateConversation",     Accounts,   Chat),
     ("/atelier.llm_chat.v1.LlmChatService/GetConversation",        Accounts,   Read),
@@ -61,6 +75,7 @@ pub const METHODS: &[(&str, For, Key)] = &[
     ("/atelier.llm_chat.v1.LlmChatService/ListUpstreams",          Admins,     Never),
     ("/atelier.llm_chat.v1.LlmChatService/ExportPersonalData",     Services,   Never),
     ("/atelier.llm_chat.v1.LlmChatService/ErasePersonalData",      Services,   Never),
+    ("/atelier.llm_chat.v1.LlmChatService/InspectGeneration",        Services,   Never),
 
     ("/atelier.text_image.v1.TextImageService/ListStyles",         Anyone,     Free),
     ("/atelier.text_image.v1.TextImageService/GenerateImage",      AnySession, Image),
@@ -74,6 +89,7 @@ pub const METHODS: &[(&str, For, Key)] = &[
     ("/atelier.text_image.v1.TextImageService/ListUpstreams",      Admins,     Never),
     ("/atelier.text_image.v1.TextImageService/ExportPersonalData", Services,   Never),
     ("/atelier.text_image.v1.TextImageService/ErasePersonalData",  Services,   Never),
+    ("/atelier.text_image.v1.TextImageService/InspectGeneration",    Services,   Never),
 
     ("/atelier.tts.v1.TtsService/ListVoices",                      Anyone,     Free),
     ("/atelier.tts.v1.TtsService/Synthesize",                      Accounts,   Speech),
@@ -86,6 +102,7 @@ pub const METHODS: &[(&str, For, Key)] = &[
     ("/atelier.tts.v1.TtsService/ListUpstreams",                   Admins,     Never),
     ("/atelier.tts.v1.TtsService/ExportPersonalData",              Services,   Never),
     ("/atelier.tts.v1.TtsService/ErasePersonalData",               Services,   Never),
+    ("/atelier.tts.v1.TtsService/InspectGeneration",                 Services,   Never),
 
     ("/atelier.analytics.v1.AnalyticsService/RecordEvents",        Services,   Never),
     ("/atelier.analytics.v1.AnalyticsService/GetUsageSummary",     AnySession, Read),

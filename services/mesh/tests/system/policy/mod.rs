@@ -16,6 +16,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic::transport::Channel;
 
+pub use self::owned::{Things, said_of};
+
 use self::callers::Cast;
 use self::methods::{ENDING, METHODS};
 use self::outcomes::{

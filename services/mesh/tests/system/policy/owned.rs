@@ -275,10 +275,19 @@ pub const OWNED: [(&str, Row, Said); 21] = [
     }),
 ];
 
-/// Methods that name an account for those who look after accounts: nobody's own.
-const LOOKED_AFTER: [&str; 10] = [
+/// Methods that name an account, or what is of one, for those who look after accounts: nobody's own.
+const LOOKED_AFTER: [&str; 19] = [
     "/atelier.users.v1.UsersService/SetUserRole",
+    "/atelier.users.v1.CreditsService/SetUserPlan",
+    "/atelier.users.v1.CreditsService/GrantCredits",
+    "/atelier.users.v1.CreditsService/RefundGeneration",
+    "/atelier.users.v1.CreditsService/Reserve",
+    "/atelier.users.v1.CreditsService/Settle",
+    "/atelier.users.v1.CreditsService/Release",
     "/atelier.text_image.v1.TextImageService/ListAllImages",
+    "/atelier.llm_chat.v1.LlmChatService/InspectGeneration",
+    "/atelier.text_image.v1.TextImageService/InspectGeneration",
+    "/atelier.tts.v1.TtsService/InspectGeneration",
     "/atelier.llm_chat.v1.LlmChatService/ExportPersonalData",
     "/atelier.llm_chat.v1.LlmChatService/ErasePersonalData",
     "/atelier.text_image.v1.TextImageService/ExportPersonalData",
@@ -291,6 +300,12 @@ const LOOKED_AFTER: [&str; 10] = [
 
 fn said(message: impl Message) -> Vec<u8> {
     message.encode_to_vec()
+}
+
+/// What the owner of things says to a method: its row's message, or nothing where it names none.
+pub fn said_of(path: &str, things: &Things) -> Vec<u8> {
+    let row = OWNED.iter().find(|(of, ..)| *of == path);
+    row.map_or_else(Vec::new, |(_, _, message)| message(things))
 }
 
 #[test]
@@ -316,7 +331,7 @@ fn every_method_that_names_a_thing_has_its_row() {
 
 impl Things {
     /// Makes one of each.
-    async fn of(owner: &Person, edge: &str) -> Self {
+    pub async fn of(owner: &Person, edge: &str) -> Self {
         let conversation = owner.conversation().await;
         let request = chat::SendMessageRequest {
             conversation_id: conversation.clone(),

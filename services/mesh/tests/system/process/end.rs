@@ -111,6 +111,35 @@ async fn a_reply_that_ends_in_time_is_finished_before_the_end() {
 }
 
 #[tokio::test]
+async fn a_reply_whose_turn_comes_while_calls_end_is_paid_and_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start().await;
+    let mesh = Launch::serving(&[], folder.path())
+        .envs(&upstream.settings())
+        .env("ATELIER_CHAT_AT_ONCE", "1")
+        .start()
+        .await;
+    let ada = Person::register(mesh.edge()).await;
+    let first = ask(&ada, SLOW, "Slowly, please.").await;
+    let mut second = ask(&ada, SLOW, "After that.").await;
+    let queued = next(&mut second).await.expect("an event");
+    assert!(matches!(queued.event, Some(Event::Queued(_))), "{queued:?}");
+
+    mesh.signal("TERM");
+    // It asks another role of the process, the users, when no new call is taken any more.
+    let (ended, first, second) = tokio::join!(
+        mesh.ended(Duration::from_secs(20)),
+        listen(first),
+        listen(second)
+    );
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    for told in [first, second] {
+        assert!(told.is_completed(), "{told:?}");
+        assert_eq!(told.text().split_whitespace().count(), SLOW_WORDS);
+    }
+}
+
+#[tokio::test]
 async fn a_reply_that_does_not_end_is_interrupted_durably() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Upstream::start().await;

@@ -185,6 +185,10 @@ async fn the_room_passes_on_what_is_for_services_and_no_other_method() {
             "RecordEvents",
             "ExportPersonalData",
             "ErasePersonalData",
+            "InspectGeneration",
+            "CreditsService/Reserve",
+            "CreditsService/Settle",
+            "CreditsService/Release",
         ];
         if known.iter().any(|name| path.ends_with(name)) {
             internal += 1;

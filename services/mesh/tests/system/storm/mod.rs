@@ -1,8 +1,9 @@
 //! Everything at once: two hundred replies, fifty pictures and fifty spoken texts in flight, clients that are cut off and
 //! come back at random, and processes that die in the middle. Each generation ends once, each watcher sees a sequence that
-//! grows without a gap, and what was made is what the provider says that it made.
+//! grows without a gap, what was made is what the provider says that it made, and it is paid for once and exactly.
 
 mod life;
+mod purse;
 mod reach;
 mod stage;
 mod watcher;
@@ -99,6 +100,7 @@ async fn look(
     let script = Script::read(&Url::parse(&format!("simulator://?{SCRIPT}")).unwrap()).unwrap();
     let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
     let mut expected: BTreeMap<String, (String, Outcome, i64)> = BTreeMap::new();
+    let mut owed: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for one in ended.iter_mut() {
         let (medium, prompt) = (one.life.medium, one.life.prompt.clone());
         let first = &one.watcher;
@@ -113,6 +115,9 @@ async fn look(
 
         let (outcome, written) = if first.is_completed() {
             let usage = first.usage.expect("a usage");
+            let owner = one.life.doors[0].user.id.clone();
+            let cost = purse::cost(medium, &usage);
+            owed.entry(owner).or_default().insert(id.clone(), cost);
             let written = match medium {
                 Medium::Message | Medium::Reply => {
                     let reply = script.reply_to(&prompt);
@@ -166,6 +171,7 @@ async fn look(
         }
     }
     assert_eq!(counted, expected);
+    purse::paid(people, &owed).await;
 
     // Nobody was asked for the same thing twice, and nothing runs that nobody waits for.
     let asked = provider.count("requests").await;

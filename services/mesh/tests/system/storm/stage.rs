@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::purse;
 use crate::running::{Launch, Running, free_port};
 use crate::split::SECRET;
 use crate::web;
@@ -23,19 +24,19 @@ impl Provider {
         }
     }
 
-    /// The settings that make a mesh use it for all media.
-    pub fn settings(&self) -> Vec<(&'static str, String)> {
-        let set = |name, value: &str| (name, value.to_owned());
+    /// The settings that make a mesh use it for all media, at a price, and give everybody credits; their files are in this folder.
+    pub fn settings(&self, folder: &Path) -> Vec<(&'static str, String)> {
+        let file = |name: &'static str, content: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
         vec![
-            set("ATELIER_CHAT_URL", &self.url),
-            set("ATELIER_CHAT_MODELS", "simulated"),
-            set("ATELIER_IMAGE_URL", &self.url),
-            set("ATELIER_IMAGE_MODELS", "simulated"),
-            set("ATELIER_IMAGE_AT_ONCE", "20"),
-            set("ATELIER_SPEECH_URL", &self.url),
-            set("ATELIER_SPEECH_MODEL", "simulated"),
-            set("ATELIER_SPEECH_VOICES", "tone"),
-            set("ATELIER_SPEECH_AT_ONCE", "20"),
+            (
+                "ATELIER_MODELS",
+                file("models.toml", &purse::models(&self.url)),
+            ),
+            ("ATELIER_PLANS", file("plans.toml", purse::PLANS)),
         ]
     }
 
@@ -59,7 +60,7 @@ pub struct Process {
 impl Process {
     /// All roles, with the edge at a port.
     pub fn whole(data: &Path, port: u16, provider: &Provider) -> Self {
-        let mut settings = provider.settings();
+        let mut settings = provider.settings(data);
         settings.push(("ATELIER_PORT", port.to_string()));
         settings.push(("ATELIER_PUBLIC_URL", format!("http://localhost:{port}")));
         Self {
@@ -113,7 +114,7 @@ impl TwoReplicas {
         let port = free_port();
         let edge = format!("http://localhost:{port}");
         let chat = [free_port(), free_port()].map(at);
-        let mut shared = provider.settings();
+        let mut shared = provider.settings(data);
         shared.push(("ATELIER_PORT", port.to_string()));
         shared.push(("ATELIER_PUBLIC_URL", edge.clone()));
         for name in [

@@ -36,7 +36,7 @@ async fn an_export_is_a_folder_and_none_that_is_there() {
     let said = desk.run(&["export", "mine"]).await;
     let lines: Vec<&str> = said.well().lines().collect();
     assert_eq!(lines.len(), 5, "{said:?}");
-    assert!(lines[0].starts_with("users: 5 files, "), "{said:?}");
+    assert!(lines[0].starts_with("users: 7 files, "), "{said:?}");
     let mine = desk.folder().join("mine");
     let found = files(&mine);
     let picture = found.iter().find(|path| path.ends_with(".png")).unwrap();

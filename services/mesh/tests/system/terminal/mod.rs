@@ -4,6 +4,7 @@
 mod account;
 mod attach;
 mod conversation;
+mod credits;
 mod cut;
 mod files;
 mod leaving;

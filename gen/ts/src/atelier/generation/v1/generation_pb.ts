@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atelier/generation/v1/generation.proto.
  */
 export const file_atelier_generation_v1_generation: GenFile = /*@__PURE__*/
-  fileDesc("CiZhdGVsaWVyL2dlbmVyYXRpb24vdjEvZ2VuZXJhdGlvbi5wcm90bxIVYXRlbGllci5nZW5lcmF0aW9uLnYxIqcGCg9HZW5lcmF0aW9uRXZlbnQSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoAxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZxdWV1ZWQYCiABKAsyHS5hdGVsaWVyLmdlbmVyYXRpb24udjEuUXVldWVkSAASMQoHc3RhcnRlZBgLIAEoCzIeLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGFydGVkSAASMwoIc25hcHNob3QYDCABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuU25hcHNob3RIABI2Cgp0ZXh0X2RlbHRhGA0gASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLlRleHREZWx0YUgAEjwKDWltYWdlX3ByZXZpZXcYDyABKAsyIy5hdGVsaWVyLmdlbmVyYXRpb24udjEuSW1hZ2VQcmV2aWV3SAASOAoLYXVkaW9fY2h1bmsYECABKAsyIS5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXVkaW9DaHVua0gAEjMKCHByb2dyZXNzGBEgASgLMh8uYXRlbGllci5nZW5lcmF0aW9uLnYxLlByb2dyZXNzSAASMwoIYXJ0aWZhY3QYEiABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXJ0aWZhY3RIABItCgV1c2FnZRgTIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZUgAEjEKB3dhcm5pbmcYFCABKAsyHi5hdGVsaWVyLmdlbmVyYXRpb24udjEuV2FybmluZ0gAEi8KBmZhaWxlZBgVIAEoCzIdLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5GYWlsZWRIABI1Cgljb21wbGV0ZWQYFiABKAsyIC5hdGVsaWVyLmdlbmVyYXRpb24udjEuQ29tcGxldGVkSAASNQoJY2FuY2VsbGVkGBcgASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLkNhbmNlbGxlZEgAQgcKBWV2ZW50SgQIDhAPIhoKBlF1ZXVlZBIQCghwb3NpdGlvbhgBIAEoDSIqCgdTdGFydGVkEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJIu4BCghTbmFwc2hvdBIrCgVzdGF0ZRgBIAEoDjIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGF0ZRIQCghwcm92aWRlchgCIAEoCRINCgVtb2RlbBgDIAEoCRIMCgR0ZXh0GAQgASgJEhMKC2F1ZGlvX2J5dGVzGAUgASgDEjIKCWFydGlmYWN0cxgGIAMoCzIfLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5BcnRpZmFjdBIrCgV1c2FnZRgHIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZRIQCghmcmFjdGlvbhgIIAEoASIZCglUZXh0RGVsdGESDAoEdGV4dBgBIAEoCSJRCgxJbWFnZVByZXZpZXcSDAoEZGF0YRgBIAEoDBIUCgxjb250ZW50X3R5cGUYAiABKAkSDQoFd2lkdGgYAyABKA0SDgoGaGVpZ2h0GAQgASgNIkAKCkF1ZGlvQ2h1bmsSDAoEZGF0YRgBIAEoDBIOCgZvZmZzZXQYAiABKAMSFAoMY29udGVudF90eXBlGAMgASgJIhwKCFByb2dyZXNzEhAKCGZyYWN0aW9uGAEgASgBItoBCghBcnRpZmFjdBIKCgJpZBgBIAEoCRIUCgxjb250ZW50X3R5cGUYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkSCwoDdXJsGAUgASgJEi8KC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV3aWR0aBgHIAEoDRIOCgZoZWlnaHQYCCABKA0SKwoIZHVyYXRpb24YCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24igQEKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoAxIVCg1vdXRwdXRfdG9rZW5zGAIgASgDEg4KBmltYWdlcxgDIAEoAxISCgpjaGFyYWN0ZXJzGAQgASgDEhQKDGF1ZGlvX21pbGxpcxgFIAEoAxIRCgllc3RpbWF0ZWQYBiABKAgiKgoHV2FybmluZxIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSI8CgZGYWlsZWQSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEQoJcmV0cnlhYmxlGAMgASgIIkcKCUNvbXBsZXRlZBI6Cg1maW5pc2hfcmVhc29uGAEgASgOMiMuYXRlbGllci5nZW5lcmF0aW9uLnYxLkZpbmlzaFJlYXNvbiILCglDYW5jZWxsZWQixAIKCkdlbmVyYXRpb24SCgoCaWQYASABKAkSKwoFc3RhdGUYAiABKA4yHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuU3RhdGUSDwoHc3ViamVjdBgDIAEoCRIQCghwcm92aWRlchgEIAEoCRINCgVtb2RlbBgFIAEoCRIQCghzZXF1ZW5jZRgGIAEoAxIrCgV1c2FnZRgHIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZRItCgZmYWlsZWQYCCABKAsyHS5hdGVsaWVyLmdlbmVyYXRpb24udjEuRmFpbGVkEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqfwoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9RVUVVRUQQARIRCg1TVEFURV9SVU5OSU5HEAISEwoPU1RBVEVfQ09NUExFVEVEEAMSEAoMU1RBVEVfRkFJTEVEEAQSEwoPU1RBVEVfQ0FOQ0VMTEVEEAUqgQEKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRklOSVNIX1JFQVNPTl9TVE9QEAESGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAhIgChxGSU5JU0hfUkVBU09OX0NPTlRFTlRfRklMVEVSEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiZhdGVsaWVyL2dlbmVyYXRpb24vdjEvZ2VuZXJhdGlvbi5wcm90bxIVYXRlbGllci5nZW5lcmF0aW9uLnYxIqcGCg9HZW5lcmF0aW9uRXZlbnQSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoAxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZxdWV1ZWQYCiABKAsyHS5hdGVsaWVyLmdlbmVyYXRpb24udjEuUXVldWVkSAASMQoHc3RhcnRlZBgLIAEoCzIeLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5TdGFydGVkSAASMwoIc25hcHNob3QYDCABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuU25hcHNob3RIABI2Cgp0ZXh0X2RlbHRhGA0gASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLlRleHREZWx0YUgAEjwKDWltYWdlX3ByZXZpZXcYDyABKAsyIy5hdGVsaWVyLmdlbmVyYXRpb24udjEuSW1hZ2VQcmV2aWV3SAASOAoLYXVkaW9fY2h1bmsYECABKAsyIS5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXVkaW9DaHVua0gAEjMKCHByb2dyZXNzGBEgASgLMh8uYXRlbGllci5nZW5lcmF0aW9uLnYxLlByb2dyZXNzSAASMwoIYXJ0aWZhY3QYEiABKAsyHy5hdGVsaWVyLmdlbmVyYXRpb24udjEuQXJ0aWZhY3RIABItCgV1c2FnZRgTIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZUgAEjEKB3dhcm5pbmcYFCABKAsyHi5hdGVsaWVyLmdlbmVyYXRpb24udjEuV2FybmluZ0gAEi8KBmZhaWxlZBgVIAEoCzIdLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5GYWlsZWRIABI1Cgljb21wbGV0ZWQYFiABKAsyIC5hdGVsaWVyLmdlbmVyYXRpb24udjEuQ29tcGxldGVkSAASNQoJY2FuY2VsbGVkGBcgASgLMiAuYXRlbGllci5nZW5lcmF0aW9uLnYxLkNhbmNlbGxlZEgAQgcKBWV2ZW50SgQIDhAPIhoKBlF1ZXVlZBIQCghwb3NpdGlvbhgBIAEoDSJfCgdTdGFydGVkEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEjMKCWFsbG93YW5jZRgDIAEoCzIgLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5BbGxvd2FuY2UinwEKCUFsbG93YW5jZRIXCg9yZXNlcnZlZF9taWNyb3MYASABKAMSFQoNY3VycmVuY3lfY29kZRgCIAEoCRITCgtxdW90YV9saW1pdBgDIAEoAxIXCg9xdW90YV9yZW1haW5pbmcYBCABKAMSNAoQcXVvdGFfcmVzZXRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiowIKCFNuYXBzaG90EisKBXN0YXRlGAEgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEgwKBHRleHQYBCABKAkSEwoLYXVkaW9fYnl0ZXMYBSABKAMSMgoJYXJ0aWZhY3RzGAYgAygLMh8uYXRlbGllci5nZW5lcmF0aW9uLnYxLkFydGlmYWN0EisKBXVzYWdlGAcgASgLMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlVzYWdlEhAKCGZyYWN0aW9uGAggASgBEjMKCWFsbG93YW5jZRgJIAEoCzIgLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5BbGxvd2FuY2UiGQoJVGV4dERlbHRhEgwKBHRleHQYASABKAkiUQoMSW1hZ2VQcmV2aWV3EgwKBGRhdGEYASABKAwSFAoMY29udGVudF90eXBlGAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDSJACgpBdWRpb0NodW5rEgwKBGRhdGEYASABKAwSDgoGb2Zmc2V0GAIgASgDEhQKDGNvbnRlbnRfdHlwZRgDIAEoCSIcCghQcm9ncmVzcxIQCghmcmFjdGlvbhgBIAEoASLaAQoIQXJ0aWZhY3QSCgoCaWQYASABKAkSFAoMY29udGVudF90eXBlGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgJEgsKA3VybBgFIAEoCRIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFd2lkdGgYByABKA0SDgoGaGVpZ2h0GAggASgNEisKCGR1cmF0aW9uGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoEBCgVVc2FnZRIUCgxpbnB1dF90b2tlbnMYASABKAMSFQoNb3V0cHV0X3Rva2VucxgCIAEoAxIOCgZpbWFnZXMYAyABKAMSEgoKY2hhcmFjdGVycxgEIAEoAxIUCgxhdWRpb19taWxsaXMYBSABKAMSEQoJZXN0aW1hdGVkGAYgASgIIioKB1dhcm5pbmcSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkibAoGRmFpbGVkEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhEKCXJldHJ5YWJsZRgDIAEoCBIuCgpyZXRyeV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHCglDb21wbGV0ZWQSOgoNZmluaXNoX3JlYXNvbhgBIAEoDjIjLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5GaW5pc2hSZWFzb24iCwoJQ2FuY2VsbGVkIsQCCgpHZW5lcmF0aW9uEgoKAmlkGAEgASgJEisKBXN0YXRlGAIgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlEg8KB3N1YmplY3QYAyABKAkSEAoIcHJvdmlkZXIYBCABKAkSDQoFbW9kZWwYBSABKAkSEAoIc2VxdWVuY2UYBiABKAMSKwoFdXNhZ2UYByABKAsyHC5hdGVsaWVyLmdlbmVyYXRpb24udjEuVXNhZ2USLQoGZmFpbGVkGAggASgLMh0uYXRlbGllci5nZW5lcmF0aW9uLnYxLkZhaWxlZBIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKCFN0YW5kaW5nEisKBXN0YXRlGAEgASgOMhwuYXRlbGllci5nZW5lcmF0aW9uLnYxLlN0YXRlEiwKBmNoYXJnZRgCIAEoCzIcLmF0ZWxpZXIuZ2VuZXJhdGlvbi52MS5Vc2FnZSp/CgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX1FVRVVFRBABEhEKDVNUQVRFX1JVTk5JTkcQAhITCg9TVEFURV9DT01QTEVURUQQAxIQCgxTVEFURV9GQUlMRUQQBBITCg9TVEFURV9DQU5DRUxMRUQQBSqBAQoMRmluaXNoUmVhc29uEh0KGUZJTklTSF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJGSU5JU0hfUkVBU09OX1NUT1AQARIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBACEiAKHEZJTklTSF9SRUFTT05fQ09OVEVOVF9GSUxURVIQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One event of a generation. Events arrive in the order of `sequence`; exactly one of `completed`, `failed`
@@ -208,6 +208,13 @@ export type Started = Message<"atelier.generation.v1.Started"> & {
    * @generated from field: string model = 2;
    */
   model: string;
+
+  /**
+   * What was set aside for it, and what is left of the account's quota.
+   *
+   * @generated from field: atelier.generation.v1.Allowance allowance = 3;
+   */
+  allowance?: Allowance | undefined;
 };
 
 /**
@@ -216,6 +223,58 @@ export type Started = Message<"atelier.generation.v1.Started"> & {
  */
 export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
   messageDesc(file_atelier_generation_v1_generation, 2);
+
+/**
+ * What the account's credits and quota allow a generation. The streams that tell of it end with the same in their trailers:
+ * `atelier-reserved-micros`, and where there is a quota `atelier-quota-limit`, `atelier-quota-remaining` and
+ * `atelier-quota-reset` (seconds until it is whole again, when the stream ends). Where a quota is used up they say that nothing was
+ * set aside and nothing is left.
+ *
+ * @generated from message atelier.generation.v1.Allowance
+ */
+export type Allowance = Message<"atelier.generation.v1.Allowance"> & {
+  /**
+   * The most it can cost, in millionths of the currency, set aside until it has ended.
+   *
+   * @generated from field: int64 reserved_micros = 1;
+   */
+  reservedMicros: bigint;
+
+  /**
+   * The currency, as its ISO 4217 code.
+   *
+   * @generated from field: string currency_code = 2;
+   */
+  currencyCode: string;
+
+  /**
+   * How many generations of this medium the account may begin in a day; 0 where they are not counted.
+   *
+   * @generated from field: int64 quota_limit = 3;
+   */
+  quotaLimit: bigint;
+
+  /**
+   * How many were left of them when this one had begun.
+   *
+   * @generated from field: int64 quota_remaining = 4;
+   */
+  quotaRemaining: bigint;
+
+  /**
+   * When all are there again; not set where they are not counted.
+   *
+   * @generated from field: google.protobuf.Timestamp quota_reset_time = 5;
+   */
+  quotaResetTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message atelier.generation.v1.Allowance.
+ * Use `create(AllowanceSchema)` to create a new message.
+ */
+export const AllowanceSchema: GenMessage<Allowance> = /*@__PURE__*/
+  messageDesc(file_atelier_generation_v1_generation, 3);
 
 /**
  * The whole state so far, in place of all events up to and including this sequence.
@@ -278,6 +337,13 @@ export type Snapshot = Message<"atelier.generation.v1.Snapshot"> & {
    * @generated from field: double fraction = 8;
    */
   fraction: number;
+
+  /**
+   * What was set aside for it, and what was left of the account's quota; not set while queued.
+   *
+   * @generated from field: atelier.generation.v1.Allowance allowance = 9;
+   */
+  allowance?: Allowance | undefined;
 };
 
 /**
@@ -285,7 +351,7 @@ export type Snapshot = Message<"atelier.generation.v1.Snapshot"> & {
  * Use `create(SnapshotSchema)` to create a new message.
  */
 export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 3);
+  messageDesc(file_atelier_generation_v1_generation, 4);
 
 /**
  * More text of a chat reply.
@@ -306,7 +372,7 @@ export type TextDelta = Message<"atelier.generation.v1.TextDelta"> & {
  * Use `create(TextDeltaSchema)` to create a new message.
  */
 export const TextDeltaSchema: GenMessage<TextDelta> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 4);
+  messageDesc(file_atelier_generation_v1_generation, 5);
 
 /**
  * A small early look at a picture.
@@ -348,7 +414,7 @@ export type ImagePreview = Message<"atelier.generation.v1.ImagePreview"> & {
  * Use `create(ImagePreviewSchema)` to create a new message.
  */
 export const ImagePreviewSchema: GenMessage<ImagePreview> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 5);
+  messageDesc(file_atelier_generation_v1_generation, 6);
 
 /**
  * More bytes of an audio file. All chunks in order, from offset 0, are a playable stream of the format asked for.
@@ -383,7 +449,7 @@ export type AudioChunk = Message<"atelier.generation.v1.AudioChunk"> & {
  * Use `create(AudioChunkSchema)` to create a new message.
  */
 export const AudioChunkSchema: GenMessage<AudioChunk> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 6);
+  messageDesc(file_atelier_generation_v1_generation, 7);
 
 /**
  * How far the work is.
@@ -404,7 +470,7 @@ export type Progress = Message<"atelier.generation.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 7);
+  messageDesc(file_atelier_generation_v1_generation, 8);
 
 /**
  * A stored result.
@@ -481,7 +547,7 @@ export type Artifact = Message<"atelier.generation.v1.Artifact"> & {
  * Use `create(ArtifactSchema)` to create a new message.
  */
 export const ArtifactSchema: GenMessage<Artifact> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 8);
+  messageDesc(file_atelier_generation_v1_generation, 9);
 
 /**
  * What a generation used, in the units of its medium.
@@ -537,7 +603,7 @@ export type Usage = Message<"atelier.generation.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 9);
+  messageDesc(file_atelier_generation_v1_generation, 10);
 
 /**
  * Something the caller should know that ends nothing.
@@ -566,7 +632,7 @@ export type Warning = Message<"atelier.generation.v1.Warning"> & {
  * Use `create(WarningSchema)` to create a new message.
  */
 export const WarningSchema: GenMessage<Warning> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 10);
+  messageDesc(file_atelier_generation_v1_generation, 11);
 
 /**
  * The generation ended by an error. Nothing is charged for it.
@@ -594,6 +660,13 @@ export type Failed = Message<"atelier.generation.v1.Failed"> & {
    * @generated from field: bool retryable = 3;
    */
   retryable: boolean;
+
+  /**
+   * When it may succeed at the earliest, where that is known: a quota that is used up says when it is whole again.
+   *
+   * @generated from field: google.protobuf.Timestamp retry_time = 4;
+   */
+  retryTime?: Timestamp | undefined;
 };
 
 /**
@@ -601,7 +674,7 @@ export type Failed = Message<"atelier.generation.v1.Failed"> & {
  * Use `create(FailedSchema)` to create a new message.
  */
 export const FailedSchema: GenMessage<Failed> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 11);
+  messageDesc(file_atelier_generation_v1_generation, 12);
 
 /**
  * The generation ended well, and its result is stored.
@@ -622,7 +695,7 @@ export type Completed = Message<"atelier.generation.v1.Completed"> & {
  * Use `create(CompletedSchema)` to create a new message.
  */
 export const CompletedSchema: GenMessage<Completed> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 12);
+  messageDesc(file_atelier_generation_v1_generation, 13);
 
 /**
  * The generation was cancelled by its owner. What was delivered until then stays.
@@ -637,7 +710,7 @@ export type Cancelled = Message<"atelier.generation.v1.Cancelled"> & {
  * Use `create(CancelledSchema)` to create a new message.
  */
 export const CancelledSchema: GenMessage<Cancelled> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 13);
+  messageDesc(file_atelier_generation_v1_generation, 14);
 
 /**
  * A generation as a list shows it; WatchGeneration tells the rest.
@@ -721,7 +794,35 @@ export type Generation = Message<"atelier.generation.v1.Generation"> & {
  * Use `create(GenerationSchema)` to create a new message.
  */
 export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
-  messageDesc(file_atelier_generation_v1_generation, 14);
+  messageDesc(file_atelier_generation_v1_generation, 15);
+
+/**
+ * How a generation stands with what it is charged, as its service tells it to who keeps the credits.
+ *
+ * @generated from message atelier.generation.v1.Standing
+ */
+export type Standing = Message<"atelier.generation.v1.Standing"> & {
+  /**
+   * Where it stands; not set when the service knows no such generation.
+   *
+   * @generated from field: atelier.generation.v1.State state = 1;
+   */
+  state: State;
+
+  /**
+   * What it is charged; set for one that has ended and is charged something.
+   *
+   * @generated from field: atelier.generation.v1.Usage charge = 2;
+   */
+  charge?: Usage | undefined;
+};
+
+/**
+ * Describes the message atelier.generation.v1.Standing.
+ * Use `create(StandingSchema)` to create a new message.
+ */
+export const StandingSchema: GenMessage<Standing> = /*@__PURE__*/
+  messageDesc(file_atelier_generation_v1_generation, 16);
 
 /**
  * Where a generation stands.
