@@ -46,7 +46,7 @@ pub fn write(page: &mut Page, run: &Run, stand: &Stand, found: &[Found]) {
     ));
     page.paragraph(
         "Ours is the whole mesh in one process as it comes: the edge, its link to the chat role, identity checked on every call, \
-         the journal, the record in SQLite with every commit on the disk, the usage told to analytics. `SendMessage` stores both \
+         limits that count it, credits reserved before it and settled after it at the model's prices, the journal, the record in SQLite with every commit on the disk, the usage told to analytics. `SendMessage` stores both \
          messages; ten replies make a conversation, then the caller creates the next one, which is counted in. The others keep \
          nothing; LiteLLM compares the one key that it does not start without, and nobody else asks who calls. The client is the same for all: it looks for the pieces in the bytes and knows no \
          more of a protocol than it must.",

@@ -271,7 +271,7 @@ impl Stand {
 
         let port = free_port()?;
         let data = place.join("data");
-        let process = launch("atelier", variables(&url)).start(
+        let process = launch("atelier", variables(&url, place)?).start(
             &program,
             [
                 "--port",
@@ -328,22 +328,35 @@ fn chance() -> std::io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Room for a thousand streams, and no limit to how often one account asks; all else is as it comes.
-fn variables(url: &str) -> Vec<(String, String)> {
-    let models: Vec<&str> = Kind::ALL.iter().map(|kind| kind.model()).collect();
-    [
-        ("ATELIER_CHAT_URL", url.to_owned()),
-        ("ATELIER_CHAT_API_KEY", "unused".to_owned()),
-        ("ATELIER_CHAT_MODELS", models.join(",")),
-        ("ATELIER_CHAT_AT_ONCE", "1100".to_owned()),
+/// Room for a thousand streams, a price for every reply and credits for it, and limits that count and are never reached; all
+/// else is as it comes.
+fn variables(url: &str, place: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let models = place.join("models.toml");
+    std::fs::write(&models, registry(url))?;
+    let here = |name: &str| format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    Ok([
+        ("ATELIER_MODELS", models.display().to_string()),
+        ("ATELIER_PLANS", here("plans.toml")),
+        ("ATELIER_LIMITS", here("limits.toml")),
         ("ATELIER_EDGE_MAX_CALLS", "1100".to_owned()),
-        (
-            "ATELIER_LIMITS",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/unlimited.toml").to_owned(),
-        ),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .to_vec()
+    .to_vec())
+}
+
+/// The upstream's models, each at a price.
+fn registry(url: &str) -> String {
+    let models: String = Kind::ALL
+        .iter()
+        .map(|kind| {
+            format!(
+                "[[models]]\nid = \"{}\"\nmedium = \"chat\"\nprovider = \"upstream\"\nlimits = {{ output_tokens = 4_096 }}\n\
+                 prices = {{ million_input_tokens = 0.25, million_output_tokens = 2 }}\n\n",
+                kind.model()
+            )
+        })
+        .collect();
+    format!("[providers.upstream]\nurl = \"{url}\"\nat_once = 1100\n\n{models}")
 }
 
 fn litellm_config(url: &str) -> String {
