@@ -166,7 +166,6 @@ fn main() -> anyhow::Result<()> {
             }
         }
         book.prove().await?;
-        service.prove().await?;
         anyhow::Ok(lines)
     })?;
     page::write(page, &args, &lines)

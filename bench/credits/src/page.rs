@@ -30,7 +30,7 @@ pub fn write(mut page: Page, args: &Args, lines: &[Line]) -> anyhow::Result<()> 
     }
     page.table(&table);
     page.heading("What a caller waits for");
-    page.paragraph("The reservation alone: what paying adds to a call before its provider is asked. The settlement comes after the end.");
+    page.paragraph("The reservation alone: what paying adds to a call before its provider is asked. The settlement comes after the end. Times are microseconds.");
     let mut table = Table::new(&["", "p50", "p90", "p99", "of the bare p50"]);
     for line in lines {
         let spread = waited(line);
@@ -52,7 +52,7 @@ pub fn write(mut page: Page, args: &Args, lines: &[Line]) -> anyhow::Result<()> 
         let added = waited(line).at(0.5);
         let word = if added < GOAL { "reached" } else { "missed" };
         page.paragraph(&format!(
-            "Paying is to add less than {} to a chat call at p50. This run: {} ({word}).",
+            "Paying is to add less than {} µs to a chat call at p50. This run: {} µs ({word}).",
             micros(GOAL),
             micros(added)
         ));

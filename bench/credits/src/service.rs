@@ -1,11 +1,12 @@
 //! The whole way: the real users service over its in-memory link, as the service of a medium pays.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
+use atelier_kit::call::Call;
 use atelier_kit::config::Settings;
-use atelier_kit::identity::{Role, ServiceTokens};
+use atelier_kit::identity::ServiceTokens;
 use atelier_kit::link::Link;
 use atelier_kit::moment;
 use atelier_kit::policy::Policies;
@@ -15,9 +16,7 @@ use atelier_proto::generation::v1::Usage;
 use atelier_proto::model::v1::{Price, PriceUnit};
 use atelier_proto::users::v1::credits_service_client::CreditsServiceClient;
 use atelier_proto::users::v1::users_service_client::UsersServiceClient;
-use atelier_proto::users::v1::{
-    GetBalanceRequest, Medium, RegisterRequest, ReserveRequest, SettleRequest,
-};
+use atelier_proto::users::v1::{Medium, RegisterRequest, ReserveRequest, SettleRequest};
 use tempfile::TempDir;
 use tokio_util::sync::DropGuard;
 
@@ -33,10 +32,14 @@ concurrency = 1_000
 open = true
 "#;
 
+/// What each costs, in millionths: a hundred tokens read and fifty written.
+const COST: i64 = 125;
+/// How long a call may take.
+const CALL: Duration = Duration::from_secs(10);
+
 /// The users service with accounts.
 pub struct Service {
     client: CreditsServiceClient<Link>,
-    issuer: Issuer,
     accounts: Vec<String>,
     _guards: [DropGuard; 2],
     _folder: TempDir,
@@ -71,26 +74,10 @@ impl Service {
         }
         Ok(Self {
             client: CreditsServiceClient::new(link),
-            issuer,
             accounts: ids,
             _guards: [served, ground.stop.drop_guard()],
             _folder: folder,
         })
-    }
-
-    /// That it was paid: something is gone, and nothing is held.
-    pub async fn prove(&self) -> anyhow::Result<()> {
-        let request = self
-            .issuer
-            .sign(&self.accounts[0], Role::User, GetBalanceRequest {});
-        let answer = self.client.clone().get_balance(request).await?;
-        let balance = answer.into_inner().balance.context("no balance")?;
-        ensure!(
-            balance.available_micros < 1_000_000_000_000,
-            "nothing was charged"
-        );
-        ensure!(balance.reserved_micros == 0, "something is still held");
-        Ok(())
     }
 }
 
@@ -126,14 +113,19 @@ impl Payment for Service {
         };
         let mut client = self.client.clone();
         let begun = Instant::now();
-        client.reserve(request).await?;
-        let waited = begun.elapsed().as_secs_f64();
         client
-            .settle(SettleRequest {
-                generation_id,
-                usage: tokens(50),
-            })
+            .reserve(Call::background(CALL).request(request))
             .await?;
+        let waited = begun.elapsed().as_secs_f64();
+        let settled = SettleRequest {
+            generation_id,
+            usage: tokens(50),
+        };
+        let answer = client
+            .settle(Call::background(CALL).request(settled))
+            .await?;
+        let charged = answer.into_inner().charged_micros;
+        ensure!(charged == COST, "{charged} was charged instead of {COST}");
         Ok(waited)
     }
 }
