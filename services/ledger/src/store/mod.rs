@@ -9,7 +9,7 @@ mod write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use atelier_kit::sqlite::{Database, Write, Writer};
+use atelier_kit::sqlite::{Database, Write, Writer, is_busy};
 use sqlx::migrate::Migrator;
 
 use crate::draft::Draft;
@@ -71,19 +71,6 @@ impl From<sqlx::Error> for Error {
         } else {
             Self::store(error)
         }
-    }
-}
-
-/// Whether another has held the write lock for too long.
-fn is_busy(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::PoolTimedOut => true,
-        // SQLITE_BUSY, in the low byte of its extended codes too.
-        sqlx::Error::Database(database) => database
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| code & 0xff == 5),
-        _ => false,
     }
 }
 

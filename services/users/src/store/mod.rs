@@ -32,7 +32,7 @@ pub(crate) use users::SqliteUserStore;
 
 use std::path::Path;
 
-use atelier_kit::sqlite::{Database, OpenError};
+use atelier_kit::sqlite::{Database, OpenError, is_busy};
 
 use crate::error::Error;
 
@@ -49,18 +49,5 @@ fn failed(error: sqlx::Error) -> Error {
         Error::Busy
     } else {
         Error::store(error)
-    }
-}
-
-/// Whether another has held the write lock for too long.
-fn is_busy(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::PoolTimedOut => true,
-        // SQLITE_BUSY, in the low byte of its extended codes too.
-        sqlx::Error::Database(database) => database
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| code & 0xff == 5),
-        _ => false,
     }
 }
