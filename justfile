@@ -4,12 +4,13 @@
 default:
     @just --list --unsorted
 
-# make gen/ from proto/, .env.example from the settings, and docs/policy.md from its table
+# make gen/ from proto/, .env.example from the settings, docs/policy.md from its table, and what deployments know of the roster
 gen:
     npm ci --prefix gen/ts --no-audit --no-fund
     gen/ts/node_modules/.bin/buf generate
     ATELIER_REGENERATE=1 cargo test -p atelier-proto --test codegen
     ATELIER_REGENERATE=1 cargo test -p atelier --bin atelier env_example
+    ATELIER_REGENERATE=1 cargo test -p atelier --bin atelier the_deployments
     ATELIER_REGENERATE=1 cargo test -p atelier --test system the_page_of_policies
 
 # start everything in one process

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
-use atelier_kit::sqlite::Database;
+use atelier_kit::sql::Database;
 use tempfile::TempDir;
 
 use crate::{Payment, Whose};

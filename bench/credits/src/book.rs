@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::ensure;
 use async_trait::async_trait;
 use atelier_kit::moment;
-use atelier_kit::sqlite::{Database, Writer};
-use atelier_ledger::store::{Beside, SqliteLedger, migrations};
+use atelier_kit::sql::{Database, Writer};
+use atelier_ledger::store::{Beside, SqlLedger, MIGRATIONS};
 use atelier_ledger::{
     Amounts, Ask, Bounds, Grant, Ledger as _, Medium, NewGrant, Origin, Payer, Tariff, Terms, Unit,
 };
@@ -20,7 +20,7 @@ const CREDITS: i64 = 1_000_000_000_000;
 
 /// A book of holders with credits.
 pub struct Book {
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
     holders: usize,
     _folder: TempDir,
 }
@@ -42,8 +42,8 @@ impl Book {
     /// With so many holders, in a folder of its own.
     pub async fn open(holders: u32) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let database = Database::open(&folder.path().join("book.db"), &[&migrations()]).await?;
-        let ledger = SqliteLedger::new(database, Arc::new(Nothing));
+        let database = Database::file(&folder.path().join("book.db"), &[MIGRATIONS]).await?;
+        let ledger = SqlLedger::new(database, Arc::new(Nothing));
         let holders = holders as usize;
         for number in 0..holders {
             let grant = NewGrant {

@@ -106,6 +106,11 @@ impl Origins {
         self.any || self.these.contains(origin)
     }
 
+    /// Whether a page of any origin may.
+    pub fn are_any(&self) -> bool {
+        self.any
+    }
+
     /// Adds `*` or one origin, in whatever spelling; `false` when it is neither.
     pub fn add(&mut self, text: &str) -> bool {
         if text == "*" {

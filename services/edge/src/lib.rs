@@ -23,6 +23,7 @@ use atelier_kit::limit::Limits;
 use atelier_kit::link::Link;
 use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
 use atelier_kit::service::{Foundation, StartError};
+use atelier_kit::stopgap::Stopgap;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
@@ -74,6 +75,10 @@ pub struct Door {
 ///
 /// An error when the descriptor cannot be read, or when a role with objects is not in the roster.
 pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> {
+    if door.config.origins.are_any() {
+        let what = "pages of any origin may call the edge (ATELIER_CORS_ORIGINS)";
+        foundation.stopgaps.uses(Stopgap::AnyOrigin, what);
+    }
     let shelves = Shelves::new(links_of(&door)?);
     let page = page::text(&door);
     let links = door.roster.iter().map(|d| (d.service, d.link.clone()));

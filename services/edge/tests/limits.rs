@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atelier_kit::limit::{Limits, LocalLimiter, Table};
-use atelier_kit::testing::MovedTime;
+use atelier_kit::redis::Redis;
+use atelier_kit::testing::{MovedTime, servers};
 use atelier_proto::tts::v1 as tts;
 use house::*;
 use tonic::{Code, Request, Status};
@@ -95,6 +96,33 @@ async fn who_has_no_token_is_counted_by_address_and_who_has_one_is_not() {
         .list_voices(tts::ListVoicesRequest {})
         .await
         .unwrap_err();
+}
+
+#[tokio::test]
+async fn two_doors_on_one_server_hold_a_limit_together_and_alone_no_more_than_their_share_of_it() {
+    let mut server = servers::Redis::start();
+    let mut doors = Vec::new();
+    for _ in 0..2 {
+        let redis = Redis::new(&server.server_of()).unwrap();
+        let limits = Arc::new(Limits::shared(Table::default(), redis));
+        doors.push(House::open_limited(&[], limits).await);
+    }
+    let knock = || async {
+        let mut through = 0;
+        for at in 0..40 {
+            through += usize::from(!is_limited(&post(&doors[at % 2], LOGIN, &[]).await));
+        }
+        through
+    };
+    // Five at once, and one in twelve seconds.
+    assert!((5..=6).contains(&knock().await));
+    server.server().kill();
+    let began = std::time::Instant::now();
+    let through = knock().await;
+    // Each has two a minute now, and has none to begin with: what the other let in is not known any more.
+    let most = 2 * (began.elapsed().as_secs() / 30) as usize;
+    assert!(through <= most, "{through} of {most}");
+    server.server().begin();
 }
 
 #[tokio::test]

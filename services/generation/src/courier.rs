@@ -16,6 +16,14 @@ const GATHERING: Duration = Duration::from_millis(50);
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// Whom a round had to break off for.
+enum Away {
+    /// The outbox: whether it is back is found out by one question.
+    Outbox(String),
+    /// Where events are counted.
+    Courier(String),
+}
+
 pub(crate) async fn rounds(
     outbox: Arc<dyn Outbox>,
     courier: Arc<dyn Courier>,
@@ -38,13 +46,17 @@ pub(crate) async fn rounds(
             }
             // At the end of the process the link is closed before this task is; the next start delivers.
             Err(_) if stop.is_cancelled() => return,
-            Err(why) => {
+            Err(away) => {
+                let (why, longest) = match away {
+                    Away::Outbox(why) => (why, SHORTEST * 4),
+                    Away::Courier(why) => (why, LONGEST),
+                };
                 tracing::warn!(error = %why, "usage events wait in the outbox");
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(wait) => {}
                 }
-                wait = (wait * 2).min(LONGEST);
+                wait = (wait * 2).min(longest);
             }
         }
     }
@@ -58,8 +70,8 @@ pub(crate) async fn gathered(ended: &Notify) {
 }
 
 /// Delivers one batch. Returns how many events it had.
-async fn round(outbox: &dyn Outbox, courier: &dyn Courier) -> Result<usize, String> {
-    let told = |error: Error| atelier_kit::fault::chain(&error);
+async fn round(outbox: &dyn Outbox, courier: &dyn Courier) -> Result<usize, Away> {
+    let told = |error: Error| Away::Outbox(atelier_kit::fault::chain(&error));
     let events = outbox.pending(BATCH).await.map_err(told)?;
     if events.is_empty() {
         return Ok(0);
@@ -73,25 +85,21 @@ async fn round(outbox: &dyn Outbox, courier: &dyn Courier) -> Result<usize, Stri
                 single(outbox, courier, event).await?;
             }
         }
-        Err(fault) => return Err(fault.to_string()),
+        Err(fault) => return Err(Away::Courier(fault.to_string())),
     }
     Ok(ids.len())
 }
 
-async fn single(
-    outbox: &dyn Outbox,
-    courier: &dyn Courier,
-    event: UsageEvent,
-) -> Result<(), String> {
+async fn single(outbox: &dyn Outbox, courier: &dyn Courier, event: UsageEvent) -> Result<(), Away> {
     let ids = [event.id.clone()];
     match courier.deliver(vec![event.clone()]).await {
         Err(fault) if fault.kind() == Kind::Invalid => {
             tracing::error!(error = %fault, event = ?event, "a usage event is invalid and is not counted");
         }
-        delivered => delivered.map_err(|fault| fault.to_string())?,
+        delivered => delivered.map_err(|fault| Away::Courier(fault.to_string()))?,
     }
     outbox
         .acknowledge(&ids)
         .await
-        .map_err(|error| atelier_kit::fault::chain(&error))
+        .map_err(|error| Away::Outbox(atelier_kit::fault::chain(&error)))
 }

@@ -1,6 +1,7 @@
 //! What a provider tells its generation through; it numbers, journals and folds, and decides nothing.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use atelier_kit::moment;
@@ -19,6 +20,9 @@ use crate::proof::Proof;
 
 /// The largest audio chunk that is told at once.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// How long an end waits for the journal to take what was being told. It is less than any lease in use, and an end is owed to
+/// the record whether the journal is there or not.
+const TAKEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// The generation takes nothing more: it ends, or its lease is lost. The provider ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +40,27 @@ struct Inner {
     journal: Arc<dyn Journal>,
     proof: Proof,
     measure: Measure,
-    told: Mutex<Told>,
+    /// Events are told one after the other; whoever tells one has this.
+    telling: Mutex<Telling>,
+    /// What was told so far. It is no part of the above: a checkpoint must not wait for a journal that is away.
+    told: Lock<Told>,
+}
+
+/// The one event that is being told.
+struct Telling {
+    /// The last number that was taken, told or not.
+    sequence: i64,
+    /// The end is being written, and the provider is not heard any more.
+    closed: bool,
+    /// On its way into the journal. It is here and not with whoever tells it: where that future is dropped, the next one
+    /// finds out what became of it, so that nothing is journalled that the record does not know.
+    under_way: Option<UnderWay>,
+}
+
+struct UnderWay {
+    sequence: i64,
+    event: Event,
+    taken: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
 }
 
 /// What was told so far.
@@ -44,8 +68,6 @@ struct Inner {
 pub(crate) struct Told {
     pub(crate) sequence: i64,
     pub(crate) snapshot: Snapshot,
-    /// The end is being written, and the provider is not heard any more.
-    closed: bool,
 }
 
 impl Emitter {
@@ -57,17 +79,20 @@ impl Emitter {
         lasts: Duration,
         output: Output,
     ) -> Self {
-        let told = Mutex::new(Told {
-            sequence: base(lease.epoch),
-            snapshot,
+        let sequence = base(lease.epoch);
+        let telling = Mutex::new(Telling {
+            sequence,
             closed: false,
+            under_way: None,
         });
+        let told = Lock::new(Told { sequence, snapshot });
         Self {
             inner: Arc::new(Inner {
                 lease,
                 journal,
                 proof: Proof::new(lasts),
                 measure: Measure::begin(output),
+                telling,
                 told,
             }),
         }
@@ -88,14 +113,16 @@ impl Emitter {
     pub async fn audio(&self, mut data: Bytes, content_type: &str) -> Result<(), Stopped> {
         while !data.is_empty() {
             let chunk = data.split_to(data.len().min(CHUNK_BYTES));
-            let mut told = self.listening().await?;
-            let offset = told.snapshot.audio_bytes;
+            let mut telling = self.listening().await?;
+            let offset = self.so_far(|told| told.snapshot.audio_bytes);
             let event = Event::AudioChunk(AudioChunk {
                 data: chunk,
                 offset,
                 content_type: content_type.to_owned(),
             });
-            self.journal(&mut told, event).await.map_err(|_| Stopped)?;
+            self.journal(&mut telling, event)
+                .await
+                .map_err(|_| Stopped)?;
         }
         Ok(())
     }
@@ -107,12 +134,12 @@ impl Emitter {
 
     /// How far the work is, 0 to 1. A fraction that does not grow is not told.
     pub async fn progress(&self, fraction: f64) -> Result<(), Stopped> {
-        let mut told = self.listening().await?;
+        let mut telling = self.listening().await?;
         let fraction = fraction.clamp(0.0, 1.0);
-        if fraction.is_nan() || fraction <= told.snapshot.fraction {
+        if fraction.is_nan() || fraction <= self.so_far(|told| told.snapshot.fraction) {
             return Ok(());
         }
-        self.journal(&mut told, Event::Progress(Progress { fraction }))
+        self.journal(&mut telling, Event::Progress(Progress { fraction }))
             .await
             .map_err(|_| Stopped)
     }
@@ -128,56 +155,96 @@ impl Emitter {
 
     /// Another provider or model makes it from now on; who made it before is told already and not told again.
     pub async fn started(&self, provider: &str, model: &str) -> Result<(), Stopped> {
-        let mut told = self.listening().await?;
-        if (
-            told.snapshot.provider.as_str(),
-            told.snapshot.model.as_str(),
-        ) == (provider, model)
-        {
+        let mut telling = self.listening().await?;
+        let allowance = self.so_far(|told| {
+            let known = (&*told.snapshot.provider, &*told.snapshot.model);
+            (known != (provider, model)).then(|| told.snapshot.allowance.clone())
+        });
+        let Some(allowance) = allowance else {
             return Ok(());
-        }
+        };
         let started = Started {
             provider: provider.to_owned(),
             model: model.to_owned(),
-            allowance: told.snapshot.allowance.clone(),
+            allowance,
         };
-        self.journal(&mut told, Event::Started(started))
+        self.journal(&mut telling, Event::Started(started))
             .await
             .map_err(|_| Stopped)
     }
 
     async fn tell(&self, event: Event) -> Result<(), Stopped> {
-        let mut told = self.listening().await?;
-        self.journal(&mut told, event).await.map_err(|_| Stopped)
+        let mut telling = self.listening().await?;
+        self.journal(&mut telling, event).await.map_err(|_| Stopped)
     }
 
-    async fn listening(&self) -> Result<MutexGuard<'_, Told>, Stopped> {
-        // Before the lock: the checkpoint that proves the lease anew takes it too.
+    async fn listening(&self) -> Result<MutexGuard<'_, Telling>, Stopped> {
+        // Before the turn: nobody waits in it for a proof that may never come.
         self.inner.proof.holds().await;
-        let told = self.inner.told.lock().await;
-        if told.closed { Err(Stopped) } else { Ok(told) }
+        let mut telling = self.inner.telling.lock().await;
+        // What was being told before is told first, so that what is known so far is all of it.
+        self.taken(&mut telling).await.map_err(|_| Stopped)?;
+        if telling.closed {
+            Err(Stopped)
+        } else {
+            Ok(telling)
+        }
     }
 
     /// Numbers, journals and folds an event of the engine's own.
     pub(crate) async fn emit(&self, event: Event) -> Result<(), Error> {
-        let mut told = self.inner.told.lock().await;
-        self.journal(&mut told, event).await
+        let mut telling = self.inner.telling.lock().await;
+        self.journal(&mut telling, event).await
     }
 
-    async fn journal(&self, told: &mut Told, event: Event) -> Result<(), Error> {
-        // Taken before the append, so that a number is never used twice when this future is dropped in between.
-        told.sequence += 1;
-        let sequence = told.sequence;
+    async fn journal(&self, telling: &mut Telling, event: Event) -> Result<(), Error> {
+        self.taken(telling).await?;
+        telling.sequence += 1;
+        let sequence = telling.sequence;
         let entry = GenerationEvent {
             generation_id: self.inner.lease.id.clone(),
             sequence,
             time: Some(moment::timestamp(moment::micros(SystemTime::now()))),
             event: Some(event.clone()),
         };
-        self.inner.journal.append(&self.inner.lease, entry).await?;
+        let (journal, lease) = (self.inner.journal.clone(), self.inner.lease.clone());
+        telling.under_way = Some(UnderWay {
+            sequence,
+            event,
+            taken: Box::pin(async move { journal.append(&lease, entry).await }),
+        });
+        self.taken(telling).await
+    }
+
+    /// Waits until the journal has taken what is under way, and knows it as told then.
+    async fn taken(&self, telling: &mut Telling) -> Result<(), Error> {
+        let Some(under_way) = &mut telling.under_way else {
+            return Ok(());
+        };
+        let taken = under_way.taken.as_mut().await;
+        let Some(UnderWay {
+            sequence, event, ..
+        }) = telling.under_way.take()
+        else {
+            return taken;
+        };
+        taken?;
         self.inner.measure.told(&event);
-        fold(&mut told.snapshot, &event);
+        self.so_far(|told| {
+            told.sequence = sequence;
+            fold(&mut told.snapshot, &event);
+        });
         Ok(())
+    }
+
+    fn so_far<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
+        look(
+            &mut self
+                .inner
+                .told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// What is seen of it.
@@ -192,14 +259,25 @@ impl Emitter {
 
     /// What was told so far.
     pub(crate) async fn told(&self) -> Told {
-        self.inner.told.lock().await.clone()
+        self.so_far(|told| told.clone())
     }
 
     /// Hears the provider no more, whatever clones it left behind, so that the end that is written now stays true.
-    /// Returns what was told.
+    /// Returns what was told; the numbers after it are free.
     pub(crate) async fn close(&self) -> Told {
-        let mut told = self.inner.told.lock().await;
-        told.closed = true;
-        told.clone()
+        let mut telling = self.inner.telling.lock().await;
+        // Refused, or the journal is away: then it was not told.
+        if let Err(error) = tokio::time::timeout(TAKEN_WITHIN, self.taken(&mut telling))
+            .await
+            .unwrap_or_else(|_| Err(Error::unavailable("the journal does not answer")))
+        {
+            tracing::debug!(generation = %self.inner.lease.id, %error, "the last event was not journalled");
+        }
+        telling.under_way = None;
+        telling.closed = true;
+        Told {
+            sequence: telling.sequence,
+            ..self.told().await
+        }
     }
 }

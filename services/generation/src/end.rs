@@ -10,6 +10,7 @@ use atelier_proto::generation::v1::{Cancelled, Completed, FinishReason, Snapshot
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 
+use crate::again::Pauses;
 use crate::emitter::Emitter;
 use crate::engine::Generations;
 use crate::error::Error;
@@ -18,7 +19,7 @@ use crate::measure::Ending;
 use crate::owner::words;
 use crate::ports::{End, Failure, Finish, GenerationRecord, Lease, Settlement};
 
-/// How often the end is written again when the database refuses it.
+/// How often the end is written when the database refuses it.
 const FINISH_TRIES: u32 = 5;
 /// How long a provider may count what was delivered; after that nothing is charged.
 const ESTIMATED_WITHIN: Duration = Duration::from_secs(3);
@@ -148,20 +149,42 @@ pub(crate) fn used_something(mut usage: Usage) -> bool {
     usage != Usage::default()
 }
 
-/// A busy database is asked again: the work is done and would be lost.
+/// A database that is busy or away is asked again, for as long as the lease may hold: the work is done and would be lost. One
+/// that refuses is asked a few times.
 async fn write(engine: &Generations, lease: &Lease, end: &End) -> Result<(), Error> {
-    let mut wait = Duration::from_millis(50);
-    for _ in 1..FINISH_TRIES {
-        match engine.record().finish(lease, end).await {
-            Err(Error::Store(error)) => {
-                tracing::warn!(generation = %lease.id, error = %error, "an end was not written yet");
-                tokio::time::sleep(wait).await;
-                wait *= 2;
+    let mut pauses = Pauses::new();
+    let (mut tries, mut refusals) = (0, 0);
+    loop {
+        let error = match engine.record().finish(lease, end).await {
+            // The answer of a try before this may have been lost, and nothing else.
+            Err(Error::LeaseLost) if tries > 0 && is_written(engine, lease).await => return Ok(()),
+            Err(error) if error.is_passing() => error,
+            Err(error @ Error::Store(_)) => {
+                refusals += 1;
+                if refusals == FINISH_TRIES {
+                    return Err(error);
+                }
+                error
             }
             other => return other,
+        };
+        if tries == 0 {
+            tracing::warn!(
+                generation = %lease.id, error = %atelier_kit::fault::chain(&error), "an end was not written yet"
+            );
+        }
+        tries += 1;
+        if !pauses.pause(engine).await {
+            return Err(error);
         }
     }
-    engine.record().finish(lease, end).await
+}
+
+/// Whether the record has ended under this lease: then it was this owner who wrote its end.
+async fn is_written(engine: &Generations, lease: &Lease) -> bool {
+    let known = engine.record().find(&lease.id).await;
+    let known = known.ok().flatten();
+    known.is_some_and(|record| record.epoch == lease.epoch && record.has_ended())
 }
 
 fn usage_event(

@@ -191,9 +191,18 @@ impl Generations {
             Place::Turn => State::Running,
             Place::Waiting(_) => State::Queued,
         };
-        match self.record().insert(new, state).await? {
+        // Before it is there: while the journal is away nothing is accepted of which nothing could be told.
+        let first = Lease {
+            id: new.id.clone(),
+            epoch: 1,
+        };
+        self.journal().open(&first).await?;
+        let inserted = self.record().insert(new, state).await;
+        if !matches!(inserted, Ok(Inserted::New(_))) {
+            self.journal().abandon(&first).await;
+        }
+        match inserted? {
             Inserted::New(record) => {
-                self.journal().open(&record.lease()).await?;
                 self.spawn(*record.clone(), ticket, registration);
                 Ok(*record)
             }
@@ -323,6 +332,17 @@ impl Generations {
     /// This one is given back at the end of [`Generations::interrupt`].
     pub(crate) fn hand_over(&self, lease: Lease) {
         locked(&self.inner.handed_over).push(lease);
+    }
+
+    /// Where their events are journalled, as the inventory tells it.
+    pub fn journal_told(&self) -> String {
+        self.journal().told()
+    }
+
+    /// Whether the journal is there.
+    pub async fn ask_journal(&self) -> Result<(), String> {
+        let asked = self.journal().ping().await;
+        asked.map_err(|error| atelier_kit::fault::chain(&error).to_string())
     }
 
     /// How many generations this process works on, those that wait for their turn included.

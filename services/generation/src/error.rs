@@ -31,15 +31,32 @@ pub enum Error {
     /// The service's own rules refused to start it.
     #[error("refused: {0}")]
     Refused(Fault),
-    /// A database or another engine failed.
+    /// A database or another engine is busy, full or away: what it was asked for may be asked for again. It may have been done
+    /// all the same, where the answer alone was lost.
+    #[error("the generation store is busy or away")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A database or another engine failed, and would fail again.
     #[error("the generation store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+/// When to come again to a store that is busy or away.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Error {
     /// A failure of an engine.
     pub fn store(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Store(source.into())
+    }
+
+    /// An engine that is busy, full or away.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
+
+    /// Whether the same may go well as soon as an engine is there again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
     }
 }
 
@@ -82,6 +99,18 @@ impl From<Error> for Fault {
             )
             .retry_after(Duration::from_secs(1)),
             Error::Refused(fault) => fault,
+            Error::Unavailable(source) => {
+                // Told apart from a defect, here and to the caller; why it is away is nobody else's business.
+                tracing::warn!(
+                    error = %atelier_kit::fault::chain(source.as_ref()), "the store is busy or away"
+                );
+                Fault::new(
+                    Kind::Unavailable,
+                    crate::reasons::STORE_BUSY,
+                    "the store is busy or cannot be reached; try again",
+                )
+                .retry_after(STORE_AGAIN)
+            }
             Error::Store(source) => Fault::internal(source.as_ref()),
         }
     }

@@ -113,7 +113,11 @@ pub(crate) fn follow(engine: Generations, record: GenerationRecord, after: i64) 
             // silent, as it stays when another process took over.
             let known = match record.take() {
                 Some(record) => record,
-                None => engine.record().find(&id).await?.ok_or(Error::NotFound)?,
+                None => match engine.record().find(&id).await {
+                    // The journal knows it: whoever watches need not hear that the record is away for a while.
+                    Err(error) if journalled && error.is_passing() => continue,
+                    known => known?.ok_or(Error::NotFound)?,
+                },
             };
             if known.has_ended() {
                 for event in epilogue(&engine, &known, after).await {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod again;
 mod courier;
 mod embedded;
 mod emitter;
@@ -29,6 +30,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use embedded::{holds, journal as journal_of};
 pub use emitter::{Emitter, Stopped};
 pub use engine::{Generations, Parts};
 pub use error::Error;

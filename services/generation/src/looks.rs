@@ -13,6 +13,8 @@ use crate::ports::Lease;
 
 /// How often it is asked whose end another process was asked for: a cancel reaches the provider within a second.
 const CANCELS: Duration = Duration::from_millis(200);
+/// How often it is asked while nobody answers.
+const AWAY: Duration = Duration::from_secs(1);
 /// How often places in the queue are worked out anew.
 const PLACES: Duration = Duration::from_secs(1);
 /// Hearts beat in transactions of so many, so that no writer waits long.
@@ -48,18 +50,22 @@ async fn cancels(engine: WeakGenerations, busy: Arc<Notify>) {
             let _ = tokio::time::timeout(Duration::from_secs(30), busy.notified()).await;
             continue;
         }
+        let mut pace = CANCELS;
         match engine.record().cancelled().await {
             Ok(ids) => engine.cancel_here(&ids),
-            Err(error) => tracing::warn!(
-                error = %atelier_kit::fault::chain(&error), "cancels of other processes are not heard"
-            ),
+            Err(error) => {
+                tracing::warn!(
+                    error = %atelier_kit::fault::chain(&error), "cancels of other processes are not heard"
+                );
+                pace = AWAY;
+            }
         }
         if told.elapsed() >= PLACES {
             told = Instant::now();
             engine.queue().tell_positions();
         }
         drop(engine);
-        tokio::time::sleep(CANCELS).await;
+        tokio::time::sleep(pace).await;
     }
 }
 

@@ -11,12 +11,14 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::again::Pauses;
 use crate::emitter::{Emitter, Told};
 use crate::end::{Outcome, conclude, interrupted};
 use crate::engine::{Generations, Handle};
 use crate::error::Error;
 use crate::ports::{Failure, GenerationRecord, Job, Lease};
 use crate::queue::{Place, Ticket};
+use crate::reasons::STORE_BUSY;
 
 /// The record is never further behind than this.
 const CHECKPOINT: Duration = Duration::from_millis(900);
@@ -146,6 +148,13 @@ async fn work(
         outcome = AssertUnwindSafe(provider).catch_unwind() => match outcome {
             Ok(Ok(worked)) => worked,
             Ok(Err(Error::LeaseLost)) => Err(Left::Lost),
+            Ok(Err(error)) if error.is_passing() => {
+                tracing::warn!(
+                    generation = %lease.id, error = %atelier_kit::fault::chain(&error), "a generation failed for its store"
+                );
+                let away = "what keeps the generation was away for too long; please try again";
+                Ok(Outcome::Failed(Failure::passing(STORE_BUSY, away)))
+            }
             Ok(Err(error)) => Ok(Outcome::Failed(Failure::internal(&error))),
             Err(panic) => {
                 tracing::error!(generation = %lease.id, panic = words(panic.as_ref()), "a provider panicked");
@@ -199,11 +208,18 @@ async fn turn(emitter: &Emitter, ticket: &mut Ticket) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes that a provider is about to hear of it, before it does. Returns whether a cancel was asked for.
+/// Writes that a provider is about to hear of it, before it does; waits for a store that is away. Returns whether a cancel was
+/// asked for.
 async fn send(engine: &Generations, lease: &Lease, emitter: &Emitter) -> Result<bool, Error> {
-    let mut told = emitter.told().await;
-    told.snapshot.set_state(State::Running);
-    checkpoint(engine, lease, emitter, &told).await
+    let mut pauses = Pauses::new();
+    loop {
+        let mut told = emitter.told().await;
+        told.snapshot.set_state(State::Running);
+        match checkpoint(engine, lease, emitter, &told).await {
+            Err(error) if error.is_passing() && pauses.pause(engine).await => {}
+            other => return other,
+        }
+    }
 }
 
 /// Writes the state so far, which proves that the lease holds. Returns whether a cancel was asked for.
@@ -223,7 +239,8 @@ async fn checkpoint(
     Ok(cancel)
 }
 
-/// Writes the state so far at least every second, and learns of a cancel that another process recorded.
+/// Writes the state so far at least every second, and learns of a cancel that another process recorded. What could not be
+/// written is in the next one: the work goes on while the store is away.
 async fn checkpoints(engine: &Generations, lease: &Lease, emitter: &Emitter) -> Worked {
     // Several times a lease, however short: a heart that beats slower than others wait is taken for dead.
     let pace = CHECKPOINT
@@ -232,16 +249,22 @@ async fn checkpoints(engine: &Generations, lease: &Lease, emitter: &Emitter) -> 
     let mut ticks = tokio::time::interval(pace);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
+    let mut is_away = false;
     loop {
         ticks.tick().await;
         let told = emitter.told().await;
         match checkpoint(engine, lease, emitter, &told).await {
-            Ok(false) => {}
+            Ok(false) => is_away = false,
             Ok(true) => return Ok(Outcome::Cancelled),
             Err(Error::LeaseLost) => return Err(Left::Lost),
-            Err(error) => tracing::warn!(
-                generation = %lease.id, error = %atelier_kit::fault::chain(&error), "a checkpoint was not written"
-            ),
+            // Once: thousands at work would fill the log of as many checkpoints as there are until it is back.
+            Err(error) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    tracing::warn!(
+                        generation = %lease.id, error = %atelier_kit::fault::chain(&error), "a checkpoint was not written"
+                    );
+                }
+            }
         }
     }
 }

@@ -112,7 +112,8 @@ pub trait Courier: Send + Sync + 'static {
 pub struct Replay {
     /// The events after it, oldest first; the first may be a snapshot in place of what was dropped.
     pub events: Vec<GenerationEvent>,
-    /// Whether the last event of the generation is among them, or before them.
+    /// Whether the last event of the generation is among them, or before them. Where it is not, there may be more of them
+    /// already than could be read at once.
     pub ended: bool,
 }
 
@@ -133,6 +134,10 @@ pub trait Journal: Send + Sync + 'static {
     async fn forget(&self, id: &str);
     /// Drops a generation that its owner leaves without an end, unless another epoch has it by now.
     async fn abandon(&self, lease: &Lease);
+    /// Where it is kept, as the inventory tells it.
+    fn told(&self) -> String;
+    /// Whether it is there.
+    async fn ping(&self) -> Result<(), Error>;
 }
 
 /// The work that a provider is given.

@@ -1,4 +1,4 @@
-//! The reasons of failures that a provider or the purse is behind, each once, to be matched by programs.
+//! The reasons of failures that a provider, the store or the purse is behind, each once, to be matched by programs.
 
 /// It cannot be reached, did not answer in time, broke off, or is left alone because it failed too often. May pass.
 pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
@@ -10,6 +10,9 @@ pub const UPSTREAM_REFUSED: &str = "UPSTREAM_REFUSED";
 pub const UPSTREAM_GARBLED: &str = "UPSTREAM_GARBLED";
 /// It answered, and said nothing. May pass.
 pub const UPSTREAM_EMPTY: &str = "UPSTREAM_EMPTY";
+
+/// The service's own store was away for too long. May pass.
+pub const STORE_BUSY: &str = "STORE_BUSY";
 
 /// The credits do not cover the most that it can cost. More credits help, time does not.
 pub const INSUFFICIENT_CREDITS: &str = "INSUFFICIENT_CREDITS";

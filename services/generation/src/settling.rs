@@ -26,6 +26,8 @@ enum Round {
     Partly,
     /// The purse is away.
     Away,
+    /// The record is.
+    Unread,
 }
 
 pub(crate) async fn rounds(
@@ -41,7 +43,7 @@ pub(crate) async fn rounds(
             Err(_) if stop.is_cancelled() => return,
             Err(error) => {
                 tracing::warn!(error = %atelier_kit::fault::chain(&error), "settlements wait");
-                Round::Away
+                Round::Unread
             }
         };
         match came_to {
@@ -54,16 +56,16 @@ pub(crate) async fn rounds(
                     () = tokio::time::sleep(LONGEST) => {}
                 }
             }
-            Round::Partly | Round::Away => {
+            Round::Partly | Round::Away | Round::Unread => {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(wait) => {}
                 }
-                // One that the purse will not have must not keep the others waiting for long.
-                let longest = if came_to == Round::Partly {
-                    SHORTEST * 4
-                } else {
-                    LONGEST
+                // One that the purse will not have must not keep the others waiting for long, and whether the record is back
+                // is found out by one question.
+                let longest = match came_to {
+                    Round::Away => LONGEST,
+                    _ => SHORTEST * 4,
                 };
                 wait = (wait * 2).min(longest);
             }

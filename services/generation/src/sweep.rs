@@ -1,5 +1,5 @@
 //! The watch over dead owners: a generation whose heartbeat stands still for one lease is claimed, and run where nothing of
-//! it was sent, else ended. One that its owner gave back is claimed at once.
+//! it was sent, else ended. One that its owner gave back is claimed at once. Time in which the record was away does not count.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -40,6 +40,9 @@ pub(crate) async fn watch(engine: Generations, lease: Duration, stop: Cancellati
         }
         engine.journal().sweep().await;
         if let Err(error) = round(&engine, &mut seen, lease).await {
+            // A heart cannot be seen to beat in a record that is away: its owner has a whole lease after that to show that it
+            // lives.
+            seen.clear();
             tracing::warn!(error = %atelier_kit::fault::chain(&error), "the watch over generations failed");
         }
     }

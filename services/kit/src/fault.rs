@@ -9,6 +9,9 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 /// The domain of every `ErrorInfo` that Atelier makes.
 pub const DOMAIN: &str = "atelier";
 
+/// When a caller may ask again whose database is busy or away.
+const AWAY: Duration = Duration::from_secs(1);
+
 /// What kind of error it is. Each has exactly one gRPC code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -141,9 +144,24 @@ impl Fault {
     }
 
     /// A defect or failure of ours. The source is logged here, once; the caller learns nothing of it.
+    /// A database that is away for a moment is none: the caller is told when to ask again.
     pub fn internal(source: &(dyn std::error::Error + 'static)) -> Self {
+        if crate::mongo::is_busy(source) {
+            return Self::away(source);
+        }
         tracing::error!(error = %chain(source), "internal error");
         Self::new(Kind::Internal, "INTERNAL", "internal error")
+    }
+
+    /// A database is busy or away. The source is logged here, once; nothing was written that the caller was told.
+    fn away(source: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error = %chain(source), "a database is busy or away");
+        Self::new(
+            Kind::Unavailable,
+            "STORE_BUSY",
+            "the store is busy or cannot be reached; try again",
+        )
+        .retry_after(AWAY)
     }
 
     /// Broken field rules.

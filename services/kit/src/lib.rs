@@ -8,7 +8,7 @@
 //! | [`identity`] | verifying access tokens and service tokens |
 //! | [`limit`] | how often something may be done, and who is counted |
 //! | [`secret`] | the mesh secret and the keys derived from it |
-//! | [`link`] | a peer, in this process or at a URL, behind one type |
+//! | [`link`] | a peer, in this process or elsewhere, in one replica or in several, behind one type |
 //! | [`network`] | where a client calls from, told from role to role |
 //! | [`outbound`] | what every client of somebody else's API needs |
 //! | [`serve`] | listeners with safe settings, and their bounded end |
@@ -17,7 +17,9 @@
 //! | [`check`] | field rules, reported as `BadRequest` |
 //! | [`page`] | signed keyset page tokens |
 //! | [`config`] | settings, read from a map |
-//! | [`sqlite`] | the embedded database, opened the one safe way |
+//! | [`sql`] | rows, in a SQLite file or a PostgreSQL schema: one text of SQL for both |
+//! | [`mongo`] | MongoDB, where an operator has one: tables on which each write is one document |
+//! | [`redis`] | what replicas share while it lasts, where an operator has it |
 //! | [`together`] | work that costs the same for one as for many |
 //! | [`objects`] | the object store, embedded or any S3 |
 //! | [`telemetry`] | logs, traces and metrics |
@@ -36,15 +38,18 @@ pub mod limit;
 pub mod link;
 pub mod moment;
 pub mod money;
+pub mod mongo;
 pub mod network;
 pub mod objects;
 pub mod outbound;
 pub mod page;
 pub mod policy;
+pub mod redis;
 pub mod secret;
 pub mod serve;
 pub mod service;
-pub mod sqlite;
+pub mod sql;
+pub mod stopgap;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

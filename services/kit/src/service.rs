@@ -11,9 +11,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::ConfigError;
 use crate::link::Links;
+use crate::mongo::{Mongo, MongoServer};
 use crate::objects::BlobStore;
 use crate::page::Pages;
+use crate::redis::RedisServer;
 use crate::secret::MeshSecret;
+use crate::sql::{Database, Migrations, OpenError, PostgresServer};
+use crate::stopgap::{Stopgap, Stopgaps};
 
 /// What a service stands on.
 #[derive(Clone)]
@@ -24,6 +28,10 @@ pub struct Foundation {
     pub secret: MeshSecret,
     /// The service's own folder; it exists.
     pub data: PathBuf,
+    /// The servers that services keep things on, where an operator has them.
+    pub engines: Engines,
+    /// What is no ground for a service in earnest: whoever stands on it says so here.
+    pub stopgaps: Stopgaps,
     /// The links to all roles.
     pub links: Links,
     /// Page tokens.
@@ -39,6 +47,35 @@ pub struct Foundation {
     pub tasks: TaskTracker,
 }
 
+/// The servers that services keep things on. What is not there is embedded: files and memory.
+#[derive(Clone, Debug, Default)]
+pub struct Engines {
+    /// Accounts, credits, pictures and conversions: a schema for each service.
+    pub postgres: Option<PostgresServer>,
+    /// Conversations and usage.
+    pub mongodb: Option<MongoServer>,
+    /// What replicas share while a generation runs: its events, and what limits have counted.
+    pub redis: Option<RedisServer>,
+}
+
+impl Foundation {
+    /// The rows of this service: in its schema on the PostgreSQL server, or where there is none in this file of its folder.
+    pub async fn database(
+        &self,
+        file: &str,
+        migrations: &[Migrations],
+    ) -> Result<Database, OpenError> {
+        match &self.engines.postgres {
+            Some(server) => Database::schema(server, self.role, migrations).await,
+            None => {
+                let what = format!("rows of {} in a file (ATELIER_POSTGRES_URL)", self.role);
+                self.stopgaps.uses(Stopgap::Sqlite, what);
+                Database::file(&self.data.join(file), migrations).await
+            }
+        }
+    }
+}
+
 /// Something to do when the service ends.
 pub type Ending = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -51,6 +88,18 @@ pub struct Adapter {
     pub adapter: String,
 }
 
+/// A server that a service cannot do without, and how it is asked whether it is there.
+#[derive(Clone)]
+pub struct Need {
+    /// Which, as in `postgres db:5432/atelier, schema users`.
+    pub engine: String,
+    /// Asks it. The answer is why it is not there.
+    pub ask: Arc<dyn Fn() -> Asked + Send + Sync>,
+}
+
+/// An answer that is on its way.
+pub type Asked = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
 /// A service that is ready to be served.
 pub struct Service {
     /// Its gRPC routes, without any layer.
@@ -59,6 +108,8 @@ pub struct Service {
     pub plain: Router,
     /// Which adapter each port got.
     pub inventory: Vec<Adapter>,
+    /// The servers it cannot do without.
+    pub needs: Vec<Need>,
     /// Ends running work early and durably, when the time for draining is over.
     pub interrupt: Option<Ending>,
     /// Closes what is open, after the last call.
@@ -72,6 +123,7 @@ impl Service {
             grpc: routes.into_axum_router(),
             plain: Router::new(),
             inventory: Vec::new(),
+            needs: Vec::new(),
             interrupt: None,
             close: None,
         }
@@ -92,6 +144,53 @@ impl Service {
             adapter: adapter.into(),
         });
         self
+    }
+
+    /// Tells which server it cannot do without, and how to ask whether it is there.
+    #[must_use]
+    pub fn with_need<F>(
+        mut self,
+        engine: impl Into<String>,
+        ask: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.needs.push(Need {
+            engine: engine.into(),
+            ask: Arc::new(move || Box::pin(ask())),
+        });
+        self
+    }
+
+    /// The same for servers that somebody below knows.
+    #[must_use]
+    pub fn with_needs(mut self, needs: Vec<Need>) -> Self {
+        self.needs.extend(needs);
+        self
+    }
+
+    /// The same for the database of its rows; a file is always there.
+    #[must_use]
+    pub fn with_database(self, database: &Database) -> Self {
+        if database.is_embedded() {
+            return self;
+        }
+        let asked = database.clone();
+        self.with_need(database.to_string(), move || {
+            let asked = asked.clone();
+            async move { asked.ping().await.map_err(|error| error.to_string()) }
+        })
+    }
+
+    /// The same for its database on a MongoDB server.
+    #[must_use]
+    pub fn with_mongo(self, mongo: &Mongo) -> Self {
+        let asked = mongo.clone();
+        self.with_need(mongo.to_string(), move || {
+            let asked = asked.clone();
+            async move { asked.ping().await.map_err(|error| error.to_string()) }
+        })
     }
 
     /// What ends running work when the time for draining is over.
@@ -123,7 +222,7 @@ pub enum StartError {
     Config(#[from] ConfigError),
     /// The database cannot be opened.
     #[error(transparent)]
-    Database(#[from] crate::sqlite::OpenError),
+    Database(#[from] OpenError),
     /// Something else that is needed at the start.
     #[error("{what}: {source}")]
     Other {

@@ -5,6 +5,7 @@ pub mod campaign;
 pub mod crash;
 pub mod forge;
 pub mod log;
+pub mod servers;
 pub mod tokens;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use crate::policy::Policies;
 use crate::secret::MeshSecret;
 use crate::serve::{Listener, Side, serve};
 use crate::service::{Foundation, Service};
+use crate::stopgap::Stopgaps;
 
 /// Issues access tokens that the services under test believe.
 #[derive(Clone)]
@@ -171,6 +173,8 @@ pub fn foundation_with(
         links: Links::new(routes, Some(tokens)).unwrap(),
         secret,
         data: folder.to_path_buf(),
+        engines: servers::engines(folder),
+        stopgaps: Stopgaps::default(),
         objects: None,
         closing: CancellationToken::new(),
         stop: CancellationToken::new(),

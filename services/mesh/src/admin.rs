@@ -101,8 +101,9 @@ async fn grant(config: &Config, email: &str, role: Role, way: &Way) -> anyhow::R
         Err(error) => error,
     };
     if !named && door::is_elsewhere(&error) {
-        let data = config.folder("users");
-        return Ok(atelier_users::grant_role(&data, email, role).await?.user_id);
+        let (server, data) = (config.engines.postgres.as_ref(), config.folder("users"));
+        let granted = atelier_users::grant_role(server, &data, email, role).await?;
+        return Ok(granted.user_id);
     }
     Err(match crate::client::trouble::status_of(&error) {
         Some(status) if status.code() == Code::NotFound => {

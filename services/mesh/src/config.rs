@@ -8,7 +8,8 @@ use std::time::Duration;
 use atelier_edge::EdgeConfig;
 use atelier_kit::config::{ConfigError, Setting, Settings};
 use atelier_kit::secret::MeshSecret;
-use atelier_kit::service::StartError;
+use atelier_kit::service::{Engines, StartError};
+use atelier_kit::stopgap::{Stopgap, Stopgaps};
 use atelier_kit::telemetry::{self, TelemetryConfig};
 use atelier_kit::tls::MeshTls;
 use secrecy::ExposeSecret as _;
@@ -16,8 +17,10 @@ use url::Url;
 
 use crate::args::Args;
 use crate::certs::{self, CertsConfig};
+use crate::engines;
 use crate::limits::LimitsConfig;
 use crate::objects::ObjectsConfig;
+use crate::profile;
 use crate::roster::{self, Plan, ROSTER};
 
 /// Where everything is kept.
@@ -101,8 +104,12 @@ pub struct Config {
     pub edge: Option<EdgeConfig>,
     /// Whether some roles run elsewhere.
     pub split: bool,
-    /// Where each role is when the mesh is split.
-    pub addresses: BTreeMap<&'static str, Url>,
+    /// Where the replicas of each role are when the mesh is split, at least one.
+    pub addresses: BTreeMap<&'static str, Vec<Url>>,
+    /// The servers that services keep things on.
+    pub engines: Engines,
+    /// What this process may stand on.
+    pub stopgaps: Stopgaps,
     /// Where objects are kept.
     pub objects: ObjectsConfig,
     /// The certificates of the edge and of the roles.
@@ -127,6 +134,8 @@ pub fn declared() -> Vec<&'static Setting> {
     all.extend(SETTINGS);
     all.extend(atelier_edge::SETTINGS);
     all.extend(certs::SETTINGS);
+    all.extend(profile::SETTINGS);
+    all.extend(engines::SETTINGS);
     all.extend(crate::objects::SETTINGS);
     all.extend(telemetry::SETTINGS);
     all.extend(atelier_generation::SETTINGS);
@@ -184,8 +193,10 @@ impl Config {
             split: !all_here,
             addresses: ROSTER
                 .iter()
-                .filter_map(|seat| settings.url(&seat.url).map(|url| (seat.role, url)))
+                .filter_map(|seat| Some((seat.role, urls(settings, &seat.url)?)))
                 .collect(),
+            engines: engines::read(settings),
+            stopgaps: profile::read(settings),
             objects: ObjectsConfig::read(settings),
             certs: CertsConfig::read(settings),
             public_url: settings.url(&atelier_edge::PUBLIC_URL),
@@ -209,8 +220,7 @@ impl Config {
             return;
         }
         for plan in &self.plans {
-            let url = self.addresses.get(plan.seat.role);
-            if url.is_some_and(|url| url.scheme() == "https") {
+            if self.is_secured(plan.seat.role) {
                 let why = format!("is https://, and {} is not set", certs::CERTS.name);
                 settings.problem(&plan.seat.url, &why);
             }
@@ -221,22 +231,65 @@ impl Config {
     pub fn secret(&self) -> Result<MeshSecret, atelier_kit::secret::SecretError> {
         match &self.secret {
             Some(secret) => Ok(secret.clone()),
-            None => MeshSecret::load_or_create(&self.data.join("secret")),
+            None => {
+                let what = "the mesh secret, in the data folder (ATELIER_SECRET)";
+                self.stopgaps.uses(Stopgap::LocalSecret, what);
+                MeshSecret::load_or_create(&self.data.join("secret"))
+            }
         }
     }
 
     /// The certificates that a role listens with; none when its URL promises no TLS.
     pub fn tls_of(&self, role: &str) -> Result<Option<MeshTls>, StartError> {
-        match self.addresses.get(role) {
-            Some(url) if url.scheme() == "https" => self.certs.of(role),
-            _ => Ok(None),
+        match self.is_secured(role) {
+            true => self.certs.of(role),
+            false => Ok(None),
         }
+    }
+
+    /// The port that a role listens on: that of its first URL, which is this replica's own.
+    pub fn port_of(&self, role: &str) -> Option<u16> {
+        self.addresses.get(role)?.first()?.port_or_known_default()
+    }
+
+    /// Whether a role promises TLS.
+    fn is_secured(&self, role: &str) -> bool {
+        let urls = self.addresses.get(role);
+        urls.is_some_and(|urls| urls.iter().any(|url| url.scheme() == "https"))
     }
 
     /// A role's own folder.
     pub fn folder(&self, role: &str) -> PathBuf {
         self.data.join(role)
     }
+}
+
+/// The URLs of a role: all in the clear, or all with TLS.
+fn urls(settings: &Settings, setting: &Setting) -> Option<Vec<Url>> {
+    let mut urls: Vec<Url> = Vec::new();
+    for part in settings.list(setting) {
+        let url = Url::parse(&part)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+        let Some(url) = url else {
+            let why = format!("{part:?} must be an http:// or https:// URL");
+            settings.problem(setting, &why);
+            return None;
+        };
+        if urls
+            .first()
+            .is_some_and(|first| first.scheme() != url.scheme())
+        {
+            settings.problem(setting, "some URLs are https:// and some are not");
+            return None;
+        }
+        urls.push(url);
+    }
+    if urls.is_empty() {
+        settings.problem(setting, "there is no URL in it");
+        return None;
+    }
+    Some(urls)
 }
 
 /// `$XDG_DATA_HOME/atelier`, `~/.local/share/atelier`, or a folder beside the caller where there is no home.
@@ -332,6 +385,10 @@ mod tests {
             ("ATELIER_SECRET", "short"),
             ("ATELIER_HOST", "nowhere"),
             ("ATELIER_CHAT_URL", "ftp://x"),
+            ("ATELIER_TTS_URL", "tts:8001"),
+            ("ATELIER_TTS_URL", "http://tts-0:8001,tts-1:8001"),
+            ("ATELIER_TTS_URL", "http://tts-0:8001,https://tts-1:8001"),
+            ("ATELIER_TTS_URL", ","),
             ("ATELIER_CHAT_MODELS", "a"),
             ("ATELIER_LOG_FORMAT", "xml"),
             ("ATELIER_S3_ENDPOINT", "http://s3"),
@@ -345,5 +402,20 @@ mod tests {
                 .unwrap_or_else(|| panic!("{name}={value} was taken"));
             assert!(error.to_string().starts_with("ATELIER_"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_role_may_have_several_urls_and_listens_on_the_port_of_the_first() {
+        use clap::Parser as _;
+        let args = Args::parse_from(["atelier", "tts"]);
+        let set = [(
+            "ATELIER_TTS_URL".to_owned(),
+            " http://tts-1:9001 ,http://tts-0:8001,".to_owned(),
+        )];
+        let config = Config::read(&args.settings(set.into_iter()), &args).unwrap();
+        let urls: Vec<&str> = config.addresses["tts"].iter().map(Url::as_str).collect();
+        assert_eq!(urls, ["http://tts-1:9001/", "http://tts-0:8001/"]);
+        assert_eq!(config.port_of("tts"), Some(9001));
+        assert_eq!(config.port_of("users"), Some(3000));
     }
 }

@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 
+use crate::needs::Needs;
 use crate::peers::Peers;
 
 /// Whether the process takes calls: it has started, is not ending, and has met whom it needs. A role that is lost
@@ -18,14 +19,16 @@ use crate::peers::Peers;
 pub struct Readiness {
     open: Arc<AtomicBool>,
     peers: Peers,
+    needs: Needs,
 }
 
 impl Readiness {
-    /// Of a process that needs these roles, which run elsewhere.
-    pub fn new(peers: Peers) -> Self {
+    /// Of a process that needs these roles, which run elsewhere, and these servers.
+    pub fn new(peers: Peers, needs: Needs) -> Self {
         Self {
             open: Arc::default(),
             peers,
+            needs,
         }
     }
 
@@ -34,11 +37,12 @@ impl Readiness {
         self.open.store(ready, Ordering::SeqCst);
     }
 
-    /// Whether it does, and a line for it and for each role elsewhere.
+    /// Whether it does, and a line for it, for each role elsewhere and for each server.
     fn tell(&self) -> (bool, String) {
         let known = self.peers.known();
         let open = self.open.load(Ordering::SeqCst);
-        let ready = open && known.values().all(|peer| peer.met);
+        let (met, servers) = self.needs.tell();
+        let ready = open && met && known.values().all(|peer| peer.met);
         let mut text = String::from(if ready { "ready\n" } else { "not ready\n" });
         for (role, peer) in known {
             let is = match (peer.there, peer.met) {
@@ -48,6 +52,7 @@ impl Readiness {
             };
             text.push_str(&format!("{role}: {is}\n"));
         }
+        text.push_str(&servers);
         (ready, text)
     }
 }

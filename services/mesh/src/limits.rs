@@ -7,6 +7,9 @@ use std::sync::Arc;
 use atelier_kit::config::{ConfigError, Settings};
 use atelier_kit::limit::{Bucket, Limits, LimitsFile, Scope, Table};
 use atelier_kit::policy::Policies;
+use atelier_kit::redis::Redis;
+use atelier_kit::service::{Engines, StartError};
+use atelier_kit::stopgap::{Stopgap, Stopgaps};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,9 +38,26 @@ impl LimitsConfig {
         }
     }
 
-    /// The limits of this process, kept as their file says until `stop`.
-    pub fn open(&self, tasks: &TaskTracker, stop: &CancellationToken) -> Arc<Limits> {
-        let limits = Arc::new(Limits::local(self.table.clone()));
+    /// The limits of this process, kept as their file says until `stop`: counted on the Redis server that the replicas share,
+    /// or where there is none in this process alone.
+    pub fn open(
+        &self,
+        engines: &Engines,
+        stopgaps: &Stopgaps,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Arc<Limits>, StartError> {
+        let limits = Arc::new(match &engines.redis {
+            Some(server) => {
+                let redis = Redis::new(server)
+                    .map_err(|error| StartError::other(server.to_string(), error))?;
+                Limits::shared(self.table.clone(), redis)
+            }
+            None => {
+                stopgaps.uses(Stopgap::Memory, "limits of one process (ATELIER_REDIS_URL)");
+                Limits::local(self.table.clone())
+            }
+        });
         if let Some(file) = self.file.clone() {
             let (followed, stop) = (limits.clone(), stop.clone());
             tasks.spawn(async move {
@@ -47,7 +67,15 @@ impl LimitsConfig {
                 }
             });
         }
-        limits
+        Ok(limits)
+    }
+}
+
+/// Where the limits are counted, as the inventory tells it.
+pub fn told(engines: &Engines) -> String {
+    match &engines.redis {
+        Some(server) => format!("{server}, in memory while it is away"),
+        None => "memory".to_owned(),
     }
 }
 

@@ -1,11 +1,12 @@
-//! The routes to all roles, made before any service: in memory to those that run here, by URL to the others.
+//! The routes to all roles, made before any service: in memory to those that run here, to all replicas of the others.
 
 use std::collections::BTreeMap;
 
-use atelier_kit::link::{PipeListener, Route, pipe};
+use atelier_kit::link::{PipeListener, Replicas, Route, pipe};
 use atelier_kit::tls::MeshTls;
 
 use crate::config::Config;
+use crate::roster::ROSTER;
 
 /// The routes to all roles, and the listening ends of those that run here.
 pub fn routes(
@@ -21,10 +22,13 @@ pub fn routes(
         routes.insert(plan.seat.role.to_owned(), Route::Memory(near));
         listeners.insert(plan.seat.role, far);
     }
-    for (role, url) in &config.addresses {
+    for seat in ROSTER {
+        let Some(urls) = config.addresses.get(seat.role) else {
+            continue;
+        };
         routes
-            .entry((*role).to_owned())
-            .or_insert_with(|| Route::Url(url.clone()));
+            .entry(seat.role.to_owned())
+            .or_insert_with(|| Route::Replicas(Replicas::at(urls.clone()).asked_for(seat.first())));
     }
     (routes, listeners)
 }
@@ -39,10 +43,10 @@ pub fn as_role(
         return routes;
     };
     for route in routes.values_mut() {
-        if let Route::Url(url) = route
-            && url.scheme() == "https"
+        if let Route::Replicas(replicas) = route
+            && replicas.are_secured()
         {
-            *route = Route::Mesh(url.clone(), tls.clone());
+            *replicas = replicas.clone().with_certificates(tls.clone());
         }
     }
     routes

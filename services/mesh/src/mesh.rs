@@ -27,10 +27,11 @@ use url::Url;
 use crate::config::Config;
 use crate::doors::{self, Readiness};
 use crate::keys::{UsersExchange, UsersKeys};
+use crate::needs::Needs;
 use crate::peers::Peers;
 use crate::revocations::UsersRevocations;
 use crate::roster::{EDGE, KEYS, ROSTER, Seat};
-use crate::{limits, links, objects, operator, roster, running};
+use crate::{limits, links, objects, operator, profile, roster, running};
 
 /// How long the end may take after the time for draining is over.
 const LAST_SECONDS: Duration = Duration::from_secs(5);
@@ -82,6 +83,7 @@ pub struct Mesh {
     pub admin_address: SocketAddr,
     ready: Readiness,
     health: Vec<(HealthReporter, &'static Seat)>,
+    ending: CancellationToken,
     closing: CancellationToken,
     servers: TaskTracker,
     stop: CancellationToken,
@@ -102,7 +104,9 @@ impl Mesh {
             policies: Policies::read(atelier_proto::DESCRIPTOR)?,
             routes,
             revocations: Revocations::unknown(),
-            limits: config.limits.open(&tasks, &stop),
+            limits: config
+                .limits
+                .open(&config.engines, &config.stopgaps, &tasks, &stop)?,
         };
         limits::know_every_bucket(&ground.policies)?;
 
@@ -125,15 +129,16 @@ impl Mesh {
         let public_url = public_url(&config, edge_url.as_ref())?;
         let admin_socket = listen(&config, config.admin_port, "the admin port").await?;
 
-        let peers = Peers::default();
+        let (peers, needs) = (Peers::default(), Needs::default());
         let mut mesh = Self {
             data: config.data.clone(),
             inventory: Vec::new(),
             edge_url,
             edge_ca: None,
             admin_address: admin_socket.local_addr()?,
-            ready: Readiness::new(peers.clone()),
+            ready: Readiness::new(peers.clone(), needs.clone()),
             health: Vec::new(),
+            ending: CancellationToken::new(),
             closing: CancellationToken::new(),
             servers: TaskTracker::new(),
             stop,
@@ -172,6 +177,9 @@ impl Mesh {
                     .with_adapter("objects", shelf.describe)
                     .with_plain(shelf.door);
             }
+            if config.engines.redis.is_some() {
+                service = service.with_adapter("limits", limits::told(&config.engines));
+            }
             let access = verifier
                 .get_or_insert_with(|| AccessVerifier::with_lead(Arc::new(keys), config.key_lead));
             let verifier = Verifier::new(
@@ -194,22 +202,26 @@ impl Mesh {
             .guard(service.grpc)
             .merge(service.plain)
             .merge(health);
+            needs.follow(
+                seat,
+                std::mem::take(&mut service.needs),
+                reporter.clone(),
+                &mesh.ending,
+                &mesh.tasks,
+            );
             mesh.health.push((reporter, seat));
             let mut address = "in memory".to_owned();
             if let Some(pipe) = pipes.remove(seat.role) {
                 mesh.serve(router.clone(), Listener::Memory(pipe), Side::Inside);
             }
             if config.split {
-                let port = config
-                    .addresses
-                    .get(seat.role)
-                    .and_then(Url::port_or_known_default);
-                let socket = listen(&config, port.unwrap_or(0), seat.role).await?;
+                let port = config.port_of(seat.role).unwrap_or(0);
+                let socket = listen(&config, port, seat.role).await?;
                 let (listener, scheme) = match config.tls_of(seat.role)? {
                     Some(tls) => (Listener::Tls(socket, tls.server()), "https"),
                     None => (Listener::Tcp(socket), "http"),
                 };
-                address = format!("{scheme}://{}:{}", config.host, port.unwrap_or(0));
+                address = format!("{scheme}://{}:{port}", config.host);
                 mesh.serve(router, listener, Side::Inside);
             }
             mesh.inventory.push(Entry {
@@ -231,13 +243,20 @@ impl Mesh {
                 }
                 None => Listener::Tcp(socket),
             };
-            let adapters = mesh.open_edge(edge, listener, &config, &ground)?;
+            let mut adapters = mesh.open_edge(edge, listener, &config, &ground)?;
+            if config.engines.redis.is_some() {
+                adapters.push(Adapter {
+                    port: "limits",
+                    adapter: limits::told(&config.engines),
+                });
+            }
             mesh.inventory.push(Entry {
                 role: EDGE,
                 address,
                 adapters,
             });
         }
+        profile::check(&config.stopgaps)?;
         mesh.hear_of_revocations(&config, &ground).await?;
         mesh.meet(&peers, &config, &ground)?;
         mesh.ready.set(true);
@@ -340,6 +359,8 @@ impl Mesh {
             data,
             links: Links::new(&ground.routes_of(config, role)?, Some(tokens))?,
             pages: Pages::new(&ground.secret),
+            engines: config.engines.clone(),
+            stopgaps: config.stopgaps.clone(),
             objects: None,
             closing: self.closing.clone(),
             stop: self.stop.clone(),
@@ -376,6 +397,7 @@ impl Mesh {
     /// then generations are ended durably and everything is closed, the doors between the roles of this process last.
     pub async fn stop(self) {
         self.ready.set(false);
+        self.ending.cancel();
         if self.edge_url.is_some() {
             running::remove(&self.data);
         }
@@ -477,7 +499,7 @@ async fn health_of(seat: &Seat) -> (HealthReporter, Router) {
 }
 
 /// Tells how all services of a role are.
-async fn report(reporter: &HealthReporter, seat: &Seat, status: ServingStatus) {
+pub(crate) async fn report(reporter: &HealthReporter, seat: &Seat, status: ServingStatus) {
     for service in seat.services {
         reporter.set_service_status(*service, status).await;
     }

@@ -8,6 +8,7 @@ use atelier_kit::objects::embedded::{EmbeddedS3, random_credentials};
 use atelier_kit::objects::{BlobStore, DoorKey, EdgeDoor, S3BlobStore, S3Config, door};
 use atelier_kit::secret::MeshSecret;
 use atelier_kit::service::StartError;
+use atelier_kit::stopgap::Stopgap;
 use axum::Router;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -146,9 +147,13 @@ pub async fn open(
             door: edge,
             embedded_in: None,
         },
-        None => embedded(config, role, stop)
-            .await?
-            .config(&format!("atelier-{role}"), edge),
+        None => {
+            let what = format!("objects of {role} in a folder (ATELIER_S3_ENDPOINT)");
+            config.stopgaps.uses(Stopgap::LocalObjects, what);
+            embedded(config, role, stop)
+                .await?
+                .config(&format!("atelier-{role}"), edge)
+        }
     };
     let store = Arc::new(S3BlobStore::new(s3));
     // A store that is away now is asked again with the first object; it is no reason not to start.

@@ -22,7 +22,7 @@ pub struct Seat {
     /// Its services, by their full names in the contract. They start and end together: the first stands for the role
     /// wherever one is asked how the role is.
     pub services: &'static [&'static str],
-    /// Where it is when the mesh is split: others find it there, and it listens on that port.
+    /// Where its replicas are when the mesh is split: others find them there, and it listens on the port of the first.
     pub url: Setting,
     /// Its own settings.
     pub settings: &'static [Setting],
@@ -55,6 +55,18 @@ impl Seat {
     }
 }
 
+/// What the URL of a role says.
+macro_rules! where_is {
+    ($role:literal) => {
+        concat!(
+            "Where the ",
+            $role,
+            " role is when the mesh is split over processes: a URL, or several divided by commas; each address of a host, \
+             as of a headless Service, is a replica. It listens on the port of the first."
+        )
+    };
+}
+
 /// One line a service: its crate, read and built.
 macro_rules! prepare {
     ($service:ident) => {
@@ -78,7 +90,7 @@ pub static ROSTER: &[Seat] = &[
         url: Setting::new(
             "ATELIER_USERS_URL",
             "http://127.0.0.1:3000",
-            "Where the users role is when the mesh is split over processes; it listens on that port.",
+            where_is!("users"),
         ),
         settings: atelier_users::SETTINGS,
         objects: false,
@@ -90,7 +102,7 @@ pub static ROSTER: &[Seat] = &[
         url: Setting::new(
             "ATELIER_LLM_CHAT_URL",
             "http://127.0.0.1:8002",
-            "Where the llm-chat role is when the mesh is split over processes; it listens on that port.",
+            where_is!("llm-chat"),
         ),
         settings: atelier_llm_chat::SETTINGS,
         objects: false,
@@ -102,7 +114,7 @@ pub static ROSTER: &[Seat] = &[
         url: Setting::new(
             "ATELIER_TEXT_IMAGE_URL",
             "http://127.0.0.1:8000",
-            "Where the text-image role is when the mesh is split over processes; it listens on that port.",
+            where_is!("text-image"),
         ),
         settings: atelier_text_image::SETTINGS,
         objects: true,
@@ -111,11 +123,7 @@ pub static ROSTER: &[Seat] = &[
     Seat {
         role: "tts",
         services: &["atelier.tts.v1.TtsService"],
-        url: Setting::new(
-            "ATELIER_TTS_URL",
-            "http://127.0.0.1:8001",
-            "Where the tts role is when the mesh is split over processes; it listens on that port.",
-        ),
+        url: Setting::new("ATELIER_TTS_URL", "http://127.0.0.1:8001", where_is!("tts")),
         settings: atelier_tts::SETTINGS,
         objects: true,
         prepare: prepare!(atelier_tts),
@@ -126,7 +134,7 @@ pub static ROSTER: &[Seat] = &[
         url: Setting::new(
             "ATELIER_ANALYTICS_URL",
             "http://127.0.0.1:8005",
-            "Where the analytics role is when the mesh is split over processes; it listens on that port.",
+            where_is!("analytics"),
         ),
         settings: atelier_analytics::SETTINGS,
         objects: false,

@@ -15,6 +15,9 @@ pub enum Error {
     /// The object store failed.
     #[error("the object store failed")]
     Objects(#[from] BlobError),
+    /// The image store is busy, full or away; the call may be repeated.
+    #[error(transparent)]
+    Unavailable(atelier_generation::Error),
     /// The image store failed.
     #[error("the image store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -26,7 +29,7 @@ impl Error {
         match self {
             Error::NoImage => Kind::NotFound,
             Error::StillRunning => Kind::Conflict,
-            Error::Objects(BlobError::Unavailable(_)) => Kind::Unavailable,
+            Error::Objects(BlobError::Unavailable(_)) | Error::Unavailable(_) => Kind::Unavailable,
             Error::Objects(_) | Error::Store(_) => Kind::Internal,
         }
     }
@@ -34,6 +37,9 @@ impl Error {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
+        if let Error::Unavailable(source) = error {
+            return source.into();
+        }
         match error.kind() {
             Kind::Internal => Fault::internal(&error),
             Kind::Conflict => Fault::new(Kind::Conflict, "STILL_RUNNING", error.to_string()),
@@ -50,5 +56,28 @@ impl From<Error> for Fault {
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         Fault::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_away_may_be_asked_again_and_one_that_failed_is_ours() {
+        let away = Fault::from(Error::from(sqlx::Error::PoolTimedOut));
+        assert_eq!(
+            (away.kind(), away.reason()),
+            (Kind::Unavailable, "STORE_BUSY")
+        );
+        let status = tonic::Status::from(away);
+        assert!(status.get_details_retry_info().is_some(), "{status:?}");
+        let failed = Fault::from(Error::from(sqlx::Error::RowNotFound));
+        assert_eq!(
+            (failed.kind(), failed.reason()),
+            (Kind::Internal, "INTERNAL")
+        );
     }
 }

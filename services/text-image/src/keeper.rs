@@ -15,6 +15,8 @@ use crate::layout;
 use crate::ports::{ImageStore, StaleHistory};
 
 const ROUND: Duration = Duration::from_secs(1);
+/// How much later than that a round may begin, by chance: keepers of two processes must not keep step and do all of it twice.
+const STRAY: Duration = Duration::from_millis(400);
 const AT_ONCE: i64 = 100;
 
 /// Looks after the objects.
@@ -45,6 +47,7 @@ impl Keeper {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
+            tokio::time::sleep(STRAY.mul_f64(fastrand::f64())).await;
             if let Err(error) = self.round().await {
                 tracing::warn!(error = %chain(&error), "objects wait for their keeper");
             }

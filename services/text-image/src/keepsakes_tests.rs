@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use atelier_generation::journal::MemoryJournal;
-use atelier_generation::store::SqliteRecord;
+use atelier_generation::store::SqlRecord;
 use atelier_generation::testing::OpenPurse;
 use atelier_generation::{Courier, Generations, NewGeneration, Output, Parts, Priority, Turns};
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment::new_id;
 use atelier_kit::objects::{BlobError, BlobInfo, ByteRange, SignedUrl, Stored};
-use atelier_kit::sqlite::Database;
+use atelier_kit::sql::{self, Database};
+use atelier_kit::testing::foundation;
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_upstream::offers::Supply;
 use bytes::Bytes;
@@ -26,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use super::*;
 use crate::image::Commission;
 use crate::provider::PictureProvider;
-use crate::store::{ImageRows, SqliteImageStore};
+use crate::store::{ImageRows, SqlImageStore};
 
 /// How long a put may still arrive after nobody waits for it any more, and how long is waited for it.
 const LATE: Duration = Duration::from_millis(20);
@@ -130,19 +131,20 @@ struct Life {
 }
 
 impl Life {
-    fn begin(file: &Path, bucket: &Bucket) -> Self {
+    fn begin(folder: &Path, bucket: &Bucket) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
         let (database, pictures) = runtime.block_on(async {
-            let migrations = atelier_generation::store::migrations();
-            let database = Database::open(file, &[&migrations, &crate::MIGRATIONS])
-                .await
-                .unwrap();
+            let tables = [atelier_generation::store::MIGRATIONS, crate::MIGRATIONS];
+            let database = foundation(crate::ROLE, folder)
+                .database("pictures.db", &tables)
+                .await;
+            let database = database.unwrap();
             let rows = ImageRows::new(SETTLING);
-            let record = Arc::new(SqliteRecord::new(database.clone(), Arc::new(rows)));
+            let record = Arc::new(SqlRecord::new(database.clone(), Arc::new(rows)));
             let supply = Supply::fixed(None, vec![crate::painter::offline_model()]);
             let painters = crate::painter::Studio::still(supply, crate::painter::entries)
                 .await
@@ -163,7 +165,7 @@ impl Life {
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
             });
-            let store = Arc::new(SqliteImageStore::new(database.clone()));
+            let store = Arc::new(SqlImageStore::new(database.clone()));
             let keeper = Keeper::new(store.clone(), objects.clone());
             let pictures = Pictures {
                 store,
@@ -227,7 +229,7 @@ impl Life {
             "user_id"
         };
         let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} = $1");
-        let count = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(owner);
+        let count = sql::query_as(sqlx::AssertSqlSafe(sql)).bind(owner);
         let (count,): (i64,) = self
             .runtime
             .block_on(count.fetch_one(self.database.read()))
@@ -279,10 +281,9 @@ fn step() -> impl Strategy<Value = Step> {
 /// Lives through the steps, then has Ana erased at last, and looks at what is there.
 fn live(steps: Vec<Step>) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("pictures.db");
     let elsewhere = Runtime::new().unwrap();
     let bucket = Bucket::new(&elsewhere);
-    let mut life = Life::begin(&file, &bucket);
+    let mut life = Life::begin(folder.path(), &bucket);
     let mut begun: HashMap<&str, Vec<String>> = HashMap::new();
     let mut has_left = false;
     for step in steps {
@@ -337,11 +338,11 @@ fn live(steps: Vec<Step>) {
                 life.pass(Duration::from_millis(millis));
                 has_left |= leaving.is_finished();
                 life.crash();
-                life = Life::begin(&file, &bucket);
+                life = Life::begin(folder.path(), &bucket);
             }
             Step::Crash => {
                 life.crash();
-                life = Life::begin(&file, &bucket);
+                life = Life::begin(folder.path(), &bucket);
             }
         }
     }
@@ -386,9 +387,8 @@ fn wherever_an_erasure_breaks_off_the_next_one_finds_the_rest() {
     let elsewhere = Runtime::new().unwrap();
     for deletions in 0..8 {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("pictures.db");
         let bucket = Bucket::new(&elsewhere);
-        let life = Life::begin(&file, &bucket);
+        let life = Life::begin(folder.path(), &bucket);
         for _ in 0..2 {
             life.start("ana").unwrap();
         }
@@ -405,7 +405,7 @@ fn wherever_an_erasure_breaks_off_the_next_one_finds_the_rest() {
         assert_eq!(broken, deletions < 7, "after {deletions} deletions");
         life.crash();
         *bucket.fuse.lock().unwrap() = None;
-        let life = Life::begin(&file, &bucket);
+        let life = Life::begin(folder.path(), &bucket);
         life.runtime.block_on(life.pictures.erase("ana")).unwrap();
         assert!(
             bucket.keys().is_empty(),

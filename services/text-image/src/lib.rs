@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use atelier_generation::{Generations, Output, Turns};
 use atelier_kit::service::{Foundation, Service, StartError};
-use atelier_kit::sqlite::Database;
+use atelier_kit::sql::Migrations;
 use atelier_proto::text_image::v1::text_image_service_server::TextImageServiceServer;
 
 pub use config::{Config, SETTINGS};
@@ -24,22 +24,25 @@ pub use config::{Config, SETTINGS};
 /// The service's role.
 const ROLE: &str = "text-image";
 
-/// The service's migrations.
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+/// The service's tables.
+const MIGRATIONS: Migrations = Migrations::of_service(
+    || sqlx::migrate!("migrations/sqlite"),
+    Some(|| sqlx::migrate!("migrations/postgres")),
+);
 
 /// Wires the service: store, painters, generations, the keeper of objects, and the RPCs on top of them.
 pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, StartError> {
-    let file = foundation.data.join("text-image.db");
-    let database = Database::open(
-        &file,
-        &[&atelier_generation::store::migrations(), &MIGRATIONS],
-    )
-    .await?;
+    let database = foundation
+        .database(
+            "text-image.db",
+            &[atelier_generation::store::MIGRATIONS, MIGRATIONS],
+        )
+        .await?;
     let objects = foundation
         .objects
         .clone()
         .ok_or_else(|| StartError::other(ROLE, "the role was given no object store"))?;
-    let store = Arc::new(store::SqliteImageStore::new(database.clone()));
+    let store = Arc::new(store::SqlImageStore::new(database.clone()));
     let painters = painter::Studio::open(config.supply, painter::entries, foundation).await?;
     let generations = Generations::embedded(
         foundation,
@@ -48,7 +51,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         store::ImageRows::new(store::SETTLING),
         provider::PictureProvider::new(painters.clone(), objects.clone()),
         Turns::by(painters.clone().lanes(config.at_once)).with(config.owners),
-    );
+    )?;
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
         .tasks
@@ -72,8 +75,10 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         Service::new(tonic::service::Routes::new(TextImageServiceServer::new(
             rpcs,
         )))
-        .with_adapter("images", format!("sqlite {}", file.display()))
-        .with_adapter("journal", "memory")
+        .with_adapter("images", database.to_string())
+        .with_database(&database)
+        .with_adapter("journal", generations.journal_told())
+        .with_needs(generations.needs(foundation))
         .with_adapter("painters", painters_line)
         .on_interrupt(move || async move { generations.interrupt().await })
         .on_close(move || async move { database.close().await }),

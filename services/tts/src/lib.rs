@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use atelier_generation::{Generations, Output, Turns};
 use atelier_kit::service::{Foundation, Service, StartError};
-use atelier_kit::sqlite::Database;
+use atelier_kit::sql::Migrations;
 use atelier_proto::tts::v1::tts_service_server::TtsServiceServer;
 
 pub use config::{Config, SETTINGS};
@@ -25,22 +25,25 @@ pub use config::{Config, SETTINGS};
 /// The service's role.
 const ROLE: &str = "tts";
 
-/// The service's migrations.
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+/// The service's tables.
+const MIGRATIONS: Migrations = Migrations::of_service(
+    || sqlx::migrate!("migrations/sqlite"),
+    Some(|| sqlx::migrate!("migrations/postgres")),
+);
 
 /// Wires the service: store, voices, generations, the keeper of objects, and the RPCs on top of them.
 pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, StartError> {
-    let file = foundation.data.join("tts.db");
-    let database = Database::open(
-        &file,
-        &[&atelier_generation::store::migrations(), &MIGRATIONS],
-    )
-    .await?;
+    let database = foundation
+        .database(
+            "tts.db",
+            &[atelier_generation::store::MIGRATIONS, MIGRATIONS],
+        )
+        .await?;
     let objects = foundation
         .objects
         .clone()
         .ok_or_else(|| StartError::other(ROLE, "the role was given no object store"))?;
-    let store = Arc::new(store::SqliteConversionStore::new(database.clone()));
+    let store = Arc::new(store::SqlConversionStore::new(database.clone()));
     let voices = voice::Voices::open(config.supply, voice::entries, foundation).await?;
     let generations = Generations::embedded(
         foundation,
@@ -49,7 +52,7 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
         store::ConversionRows,
         provider::SpeechProvider::new(voices.clone(), objects.clone()),
         Turns::by(voices.clone().lanes(config.at_once)).with(config.owners),
-    );
+    )?;
     let keeper = keeper::Keeper::new(store.clone(), objects.clone());
     foundation
         .tasks
@@ -71,8 +74,10 @@ pub async fn build(config: Config, foundation: &Foundation) -> Result<Service, S
     };
     Ok(
         Service::new(tonic::service::Routes::new(TtsServiceServer::new(rpcs)))
-            .with_adapter("conversions", format!("sqlite {}", file.display()))
-            .with_adapter("journal", "memory")
+            .with_adapter("conversions", database.to_string())
+            .with_database(&database)
+            .with_adapter("journal", generations.journal_told())
+            .with_needs(generations.needs(foundation))
             .with_adapter("voices", voices_line)
             .on_interrupt(move || async move { generations.interrupt().await })
             .on_close(move || async move { database.close().await }),

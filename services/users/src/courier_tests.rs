@@ -1,6 +1,8 @@
 //! The courier with real tables and a mailer that does what it is told: nothing is lost, and nothing is sent twice that
 //! need not be.
 
+use atelier_kit::sql;
+use atelier_kit::testing::servers::postgres_of;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
@@ -12,7 +14,7 @@ use super::*;
 use crate::emails::{Purpose, Wanted};
 use crate::mail_token::MailToken;
 use crate::ports::{Mail, MailTokenStore as _};
-use crate::store::{self, SqliteMailStore, SqliteMailTokenStore};
+use crate::store::{self, SqlMailStore, SqlMailTokenStore};
 
 struct Hand(AtomicI64);
 
@@ -65,15 +67,17 @@ struct Office {
     courier: Courier,
     mailer: Arc<Fated>,
     clock: Arc<Hand>,
-    tokens: SqliteMailTokenStore,
-    database: atelier_kit::sqlite::Database,
+    tokens: SqlMailTokenStore,
+    database: atelier_kit::sql::Database,
     _folder: tempfile::TempDir,
 }
 
 impl Office {
     async fn new(fates: &[Fate]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = store::open(&folder.path().join("users.db")).await.unwrap();
+        let database = store::open(postgres_of(folder.path()).as_ref(), folder.path())
+            .await
+            .unwrap();
         let clock = Arc::new(Hand(AtomicI64::new(1_000_000 * SECOND)));
         let mailer = Arc::new(Fated {
             fates: Mutex::new(fates.iter().copied().collect()),
@@ -81,7 +85,7 @@ impl Office {
         });
         let office = Self {
             courier: Courier {
-                mails: Arc::new(SqliteMailStore::new(database.clone())),
+                mails: Arc::new(SqlMailStore::new(database.clone())),
                 mailer: mailer.clone(),
                 letters: Letters::new("{purpose}={token}".into(), &[1; 32]),
                 clock: clock.clone(),
@@ -90,7 +94,7 @@ impl Office {
             },
             mailer,
             clock,
-            tokens: SqliteMailTokenStore::new(database.clone()),
+            tokens: SqlMailTokenStore::new(database.clone()),
             database,
             _folder: folder,
         };
@@ -100,7 +104,7 @@ impl Office {
 
     async fn account(&self, id: &str, email: &str) {
         let mut writer = self.database.begin().await.unwrap();
-        sqlx::query(
+        sql::query(
             "INSERT INTO users (id, email, password_hash, display_name, role, create_time, update_time) \
              VALUES ($1, $2, 'x', '', 'user', 0, 0)",
         )
@@ -147,7 +151,7 @@ impl Office {
     }
 
     async fn waiting(&self) -> i64 {
-        let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM mails WHERE done_time IS NULL")
+        let (count,): (i64,) = sql::query_as("SELECT COUNT(*) FROM mails WHERE done_time IS NULL")
             .fetch_one(self.database.read())
             .await
             .unwrap();
@@ -178,7 +182,7 @@ async fn nobody_gets_no_mail_and_counts_like_somebody() {
         office.pass(61);
     }
     assert_eq!(office.links().len(), 5, "five in an hour");
-    let rows: Vec<(String, i64)> = sqlx::query_as(
+    let rows: Vec<(String, i64)> = sql::query_as(
         "SELECT recipient, COUNT(*) FROM mails GROUP BY recipient ORDER BY recipient",
     )
     .fetch_all(office.database.read())

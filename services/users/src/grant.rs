@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use atelier_kit::identity::Role;
-use atelier_kit::sqlite::OpenError;
+use atelier_kit::sql::{OpenError, PostgresServer};
 
 use crate::error::Error;
 use crate::ports::UserStore as _;
-use crate::store::{self, SqliteUserStore};
+use crate::store::{self, SqlUserStore};
 use crate::{DATABASE, email};
 
 /// What [`grant_role`] did.
@@ -42,21 +42,30 @@ pub enum GrantError {
 }
 
 /// Makes the account of an e-mail an admin; see [`grant_role`].
-pub async fn grant_admin(data: &Path, email: &str) -> Result<Granted, GrantError> {
-    grant_role(data, email, Role::Admin).await
+pub async fn grant_admin(
+    server: Option<&PostgresServer>,
+    data: &Path,
+    email: &str,
+) -> Result<Granted, GrantError> {
+    grant_role(server, data, email, Role::Admin).await
 }
 
-/// Gives the account of an e-mail another role, in the database of the users service whose folder is `data`. The
-/// service may be running: its tokens carry the new role from their next refresh on.
-pub async fn grant_role(data: &Path, email: &str, role: Role) -> Result<Granted, GrantError> {
+/// Gives the account of an e-mail another role, in the database of the users service: on this server, or where there is none
+/// in the service's folder, `data`. The service may be running: its tokens carry the new role from their next refresh on.
+pub async fn grant_role(
+    server: Option<&PostgresServer>,
+    data: &Path,
+    email: &str,
+    role: Role,
+) -> Result<Granted, GrantError> {
     let email = email::normalise(email).map_err(GrantError::Email)?;
     let path = data.join(DATABASE);
     // Opening would make an empty one, and then deny that the account exists.
-    if !path.is_file() {
+    if server.is_none() && !path.is_file() {
         return Err(GrantError::NoDatabase(path));
     }
-    let database = store::open(&path).await?;
-    let granted = SqliteUserStore::new(database.clone())
+    let database = store::open(server, data).await?;
+    let granted = SqlUserStore::new(database.clone())
         .grant(&email, role, atelier_kit::moment::now())
         .await;
     database.close().await;

@@ -1,5 +1,6 @@
 //! What the ring promises: whoever verifies has the key, whatever is rotated or missed meanwhile.
 
+use atelier_kit::testing::servers::postgres_of;
 use std::sync::OnceLock;
 
 use atelier_kit::identity::{ACCESS_TYPE, KEY_LEAD, Role};
@@ -11,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{self, SqliteKeyStore};
+use crate::store::{self, SqlKeyStore};
 
 const SEALING: [u8; 32] = [1; 32];
 const SECOND: Micros = 1_000_000;
@@ -94,16 +95,18 @@ fn nothing_is_signed_with_rows_that_were_read_long_ago() {
     assert!(matches!(late, Err(Error::KeysUnread)));
 }
 
-async fn open(folder: &std::path::Path) -> (KeyRing, KeyRing, Arc<SqliteKeyStore>) {
+async fn open(folder: &std::path::Path) -> (KeyRing, KeyRing, Arc<SqlKeyStore>) {
     open_with(folder, KEY_LEAD).await
 }
 
 async fn open_with(
     folder: &std::path::Path,
     lead: Duration,
-) -> (KeyRing, KeyRing, Arc<SqliteKeyStore>) {
-    let database = store::open(&folder.join("users.db")).await.unwrap();
-    let store = Arc::new(SqliteKeyStore::new(database));
+) -> (KeyRing, KeyRing, Arc<SqlKeyStore>) {
+    let database = store::open(postgres_of(folder).as_ref(), folder)
+        .await
+        .unwrap();
+    let store = Arc::new(SqlKeyStore::new(database));
     let open = || KeyRing::open(store.clone(), SEALING, lead, 0);
     let (one, two) = (open().await.unwrap(), open().await.unwrap());
     (one, two, store)

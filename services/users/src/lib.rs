@@ -41,7 +41,8 @@ mod users;
 use std::sync::Arc;
 
 use atelier_kit::service::{Foundation, Service, StartError};
-use atelier_ledger::store::SqliteLedger;
+use atelier_kit::stopgap::Stopgap;
+use atelier_ledger::store::SqlLedger;
 use atelier_proto::users::v1::credits_service_server::CreditsServiceServer;
 use atelier_proto::users::v1::users_service_server::UsersServiceServer;
 use tokio::sync::{Notify, watch};
@@ -67,9 +68,9 @@ use ports::{Mailer, Provider};
 use post::{FolderMailer, SmtpMailer};
 use sign_in::SignIns;
 use store::{
-    AuditedGrants, SqliteApiKeyStore, SqliteAttemptStore, SqliteAuditStore, SqliteDeletionStore,
-    SqliteFactorStore, SqliteHolderStore, SqliteIdentityStore, SqliteKeyStore, SqliteMailStore,
-    SqliteMailTokenStore, SqliteSessionStore, SqliteSignInStore, SqliteUserStore,
+    AuditedGrants, SqlApiKeyStore, SqlAttemptStore, SqlAuditStore, SqlDeletionStore,
+    SqlFactorStore, SqlHolderStore, SqlIdentityStore, SqlKeyStore, SqlMailStore, SqlMailTokenStore,
+    SqlSessionStore, SqlSignInStore, SqlUserStore,
 };
 
 /// The database's name within the service's folder.
@@ -98,11 +99,10 @@ pub async fn build_with(
     clock: Arc<dyn Clock>,
     passwords: Arc<dyn Passwords>,
 ) -> Result<Service, StartError> {
-    let path = foundation.data.join(DATABASE);
-    let database = store::open(&path).await?;
-    let sessions = Arc::new(SqliteSessionStore::new(database.clone()));
+    let database = foundation.database(DATABASE, &store::MIGRATIONS).await?;
+    let sessions = Arc::new(SqlSessionStore::new(database.clone()));
     let ring = KeyRing::open(
-        Arc::new(SqliteKeyStore::new(database.clone())),
+        Arc::new(SqlKeyStore::new(database.clone())),
         foundation.secret.derive("key-ring"),
         config.key_lead,
         clock.now(),
@@ -120,9 +120,9 @@ pub async fn build_with(
             .follow(clock.clone(), foundation.stop.clone().cancelled_owned()),
     );
 
-    let mails = Arc::new(SqliteMailStore::new(database.clone()));
-    let attempts = Arc::new(SqliteAttemptStore::new(database.clone()));
-    let sign_ins = Arc::new(SqliteSignInStore::new(database.clone()));
+    let mails = Arc::new(SqlMailStore::new(database.clone()));
+    let attempts = Arc::new(SqlAttemptStore::new(database.clone()));
+    let sign_ins = Arc::new(SqlSignInStore::new(database.clone()));
     let mailer = mailer(&config.mails, foundation)?;
     let posts = mailer.told();
     let bell = Arc::new(Notify::new());
@@ -141,7 +141,7 @@ pub async fn build_with(
     let vouches = provider
         .as_ref()
         .map(|provider| format!("openid {}", provider.name().issuer));
-    let deletions = Arc::new(SqliteDeletionStore::new(database.clone()));
+    let deletions = Arc::new(SqlDeletionStore::new(database.clone()));
     let peers = peers::all(&foundation.links);
     let departures = watch::Sender::default();
     for peer in &peers {
@@ -157,8 +157,8 @@ pub async fn build_with(
             .spawn(eraser.run(foundation.stop.clone().cancelled_owned()));
     }
     let credits = Arc::new(Credits::new(
-        Arc::new(SqliteLedger::new(database.clone(), Arc::new(AuditedGrants))),
-        Arc::new(SqliteHolderStore::new(database.clone())),
+        Arc::new(SqlLedger::new(database.clone(), Arc::new(AuditedGrants))),
+        Arc::new(SqlHolderStore::new(database.clone())),
         config.plans,
         clock.clone(),
         &foundation.secret.derive("credit-networks"),
@@ -173,16 +173,16 @@ pub async fn build_with(
         .tasks
         .spawn(rounds.run(foundation.stop.clone().cancelled_owned()));
     let accounts = Arc::new(Accounts {
-        users: Arc::new(SqliteUserStore::new(database.clone())),
+        users: Arc::new(SqlUserStore::new(database.clone())),
         sessions: sessions.clone(),
-        audit: Arc::new(SqliteAuditStore::new(database.clone())),
+        audit: Arc::new(SqlAuditStore::new(database.clone())),
         passwords,
-        factors: Arc::new(SqliteFactorStore::new(database.clone())),
+        factors: Arc::new(SqlFactorStore::new(database.clone())),
         factor_key: foundation.secret.derive("second-factor"),
-        api_keys: Arc::new(SqliteApiKeyStore::new(database.clone())),
+        api_keys: Arc::new(SqlApiKeyStore::new(database.clone())),
         mails: mails.clone(),
-        mail_tokens: Arc::new(SqliteMailTokenStore::new(database.clone())),
-        identities: Arc::new(SqliteIdentityStore::new(database.clone())),
+        mail_tokens: Arc::new(SqlMailTokenStore::new(database.clone())),
+        identities: Arc::new(SqlIdentityStore::new(database.clone())),
         sign_ins: SignIns {
             provider,
             store: sign_ins.clone(),
@@ -223,10 +223,11 @@ pub async fn build_with(
         foundation.closing.clone(),
     ));
     let service = Service::new(tonic::service::Routes::new(service).add_service(credits))
-        .with_adapter("accounts", format!("sqlite {}", path.display()))
-        .with_adapter("credits", format!("sqlite {}", path.display()))
-        .with_adapter("keys", format!("RSA {signs_with} in {}", path.display()))
-        .with_adapter("mails", posts);
+        .with_adapter("accounts", database.to_string())
+        .with_adapter("credits", database.to_string())
+        .with_adapter("keys", format!("RSA {signs_with} in {database}"))
+        .with_adapter("mails", posts)
+        .with_database(&database);
     let service = match vouches {
         Some(vouches) => service.with_adapter("sign-in", vouches),
         None => service,
@@ -255,6 +256,10 @@ fn mailer(config: &MailConfig, foundation: &Foundation) -> Result<Arc<dyn Mailer
             SmtpMailer::new(server.clone(), from)
                 .map_err(|error| StartError::other("the mail server", error))?,
         ),
-        None => Arc::new(FolderMailer::new(foundation.data.join(MAILS), from)),
+        None => {
+            let what = "mails of users, in files (ATELIER_SMTP_URL)";
+            foundation.stopgaps.uses(Stopgap::MailFolder, what);
+            Arc::new(FolderMailer::new(foundation.data.join(MAILS), from))
+        }
     })
 }

@@ -1,5 +1,7 @@
 //! The stores of usage, each named by its technology; no rule is decided here.
 
-mod sqlite;
+mod mongo;
+mod sql;
 
-pub use sqlite::SqliteUsageStore;
+pub use mongo::MongoUsageStore;
+pub use sql::SqlUsageStore;

@@ -63,7 +63,7 @@ impl Stage {
     /// Records as a service: how many were new, and how many were known.
     pub async fn record(&self, role: &str, events: Vec<UsageEvent>) -> Result<(i32, i32), Status> {
         let request =
-            Call::background(Duration::from_secs(20)).request(RecordEventsRequest { events });
+            Call::background(Duration::from_secs(60)).request(RecordEventsRequest { events });
         let answer = self.client(role).record_events(request).await?.into_inner();
         Ok((answer.recorded, answer.duplicates))
     }

@@ -253,4 +253,12 @@ impl Journal for MemoryJournal {
         tracks.remove(&lease.id);
         track.close();
     }
+
+    fn told(&self) -> String {
+        "memory".to_owned()
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }

@@ -1,19 +1,22 @@
 //! Records that begin or end at the same time, written in one transaction: a commit costs the same for one as for many, and so
-//! does a statement. One that cannot be written with the others is tried by itself, and fails alone.
+//! does a statement. One that cannot be written with the others is tried by itself, and fails alone. An engine that is away is
+//! found out once for all who wait, and not by each of them.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use atelier_kit::moment;
-use atelier_kit::sqlite::Writer;
+use atelier_kit::sql::{self, QueryBuilder, Writer};
 use atelier_kit::together::Together;
 use atelier_proto::generation::v1::{FinishReason, Snapshot, State};
 use futures_util::FutureExt as _;
 use prost::Message as _;
-use sqlx::QueryBuilder;
 
+use super::refusal::driver;
 use super::rows::{COLUMNS, Row, digest, repeated};
-use super::sqlite::SqliteRecord;
+use super::sql::SqlRecord;
 use crate::error::Error;
 use crate::fold::base;
 use crate::ports::{End, GenerationRecord, Inserted, Lease, NewGeneration};
@@ -21,21 +24,77 @@ use crate::ports::{End, GenerationRecord, Inserted, Lease, NewGeneration};
 /// The most that are written together.
 pub(super) const MOST: usize = 64;
 
+/// How often one that met another of the same request is tried again: it finds that one as soon as it is committed.
+const MEETINGS: u32 = 3;
+
 /// One that begins.
 pub(super) struct Begin {
     new: NewGeneration,
     state: State,
+    came: Instant,
 }
 
 /// One that ends.
 pub(super) struct Ending {
     lease: Lease,
     end: End,
+    came: Instant,
 }
 
 /// `None` says that this one must be tried by itself.
 pub(super) type Begins = Together<Begin, Option<Result<Inserted, Error>>>;
 pub(super) type Ends = Together<Ending, Option<Result<(), Error>>>;
+
+/// When the engine was last found to be away. Whoever came before that and had to wait is told so as well: with hundreds of
+/// them, each finding it out anew would take longer than anybody waits.
+#[derive(Clone, Default)]
+pub(super) struct Away(Arc<Mutex<Option<Instant>>>);
+
+impl Away {
+    fn found(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn was_found_after(&self, came: Instant) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|found| found > came)
+    }
+
+    /// What each of a group is told of what came of trying all of it. A panic is that of its one member. `None`: this one must
+    /// be tried by itself.
+    fn divided<R>(
+        &self,
+        tried: std::thread::Result<Result<Vec<Result<R, Error>>, Error>>,
+        size: usize,
+    ) -> Vec<Option<Result<R, Error>>> {
+        let each = |told: fn() -> Option<Result<R, Error>>| (0..size).map(|_| told()).collect();
+        match tried {
+            Ok(Ok(told)) => told.into_iter().map(Some).collect(),
+            Ok(Err(error)) if is_meeting(&error) => each(|| None),
+            Ok(Err(error)) if error.is_passing() => {
+                self.found();
+                let mut told: Vec<_> = each(|| Some(Err(waited())));
+                told.truncate(size - 1);
+                told.push(Some(Err(error)));
+                told
+            }
+            Ok(Err(error)) if size == 1 => vec![Some(Err(error))],
+            Err(panic) if size == 1 => resume_unwind(panic),
+            Ok(Err(_)) | Err(_) => each(|| None),
+        }
+    }
+}
+
+fn waited() -> Error {
+    Error::unavailable("the store was away when it would have been this one's turn")
+}
+
+/// Whether two met where one of them would have gone well: of the same request, or in each other's way.
+fn is_meeting(error: &Error) -> bool {
+    driver(error).is_some_and(|error| sql::is_unique_violation(error) || sql::is_race(error))
+}
 
 /// What one of the two would not see of the other.
 fn concern_each_other(one: &Begin, other: &Begin) -> bool {
@@ -46,51 +105,51 @@ fn concern_each_other(one: &Begin, other: &Begin) -> bool {
     one.id == other.id || same_request || same_subject
 }
 
-/// What each of a group is told of what came of trying all of it; a panic is that of its one member, or each is tried by itself.
-fn divided<R>(
-    tried: std::thread::Result<Result<Vec<Result<R, Error>>, Error>>,
-    size: usize,
-) -> Vec<Option<Result<R, Error>>> {
-    match tried {
-        Ok(Ok(told)) => told.into_iter().map(Some).collect(),
-        Ok(Err(error)) if size == 1 => vec![Some(Err(error))],
-        Err(panic) if size == 1 => resume_unwind(panic),
-        Ok(Err(_)) | Err(_) => (0..size).map(|_| None).collect(),
-    }
-}
-
-impl SqliteRecord {
+impl SqlRecord {
     pub(super) async fn begin_together(
         &self,
         new: &NewGeneration,
         state: State,
     ) -> Result<Inserted, Error> {
-        let begin = Begin {
+        let begin = || Begin {
             new: new.clone(),
             state,
+            came: Instant::now(),
         };
         let serve = |group| self.begin_group(group);
-        match self.begins.join(begin, concern_each_other, serve).await {
-            Some(Some(told)) => told,
-            Some(None) | None => {
-                let begin = Begin {
-                    new: new.clone(),
-                    state,
-                };
-                let mut told = self.try_begins(&[begin]).await?;
-                told.pop().unwrap_or(Err(Error::NotFound))
+        let joined = self.begins.join(begin(), concern_each_other, serve);
+        if let Some(Some(told)) = joined.await {
+            return told;
+        }
+        let alone = [begin()];
+        let mut tries = 1;
+        loop {
+            match self.try_begins(&alone).await {
+                Err(error) if is_meeting(&error) && tries < MEETINGS => tries += 1,
+                told => return told?.pop().unwrap_or(Err(Error::NotFound)),
             }
         }
     }
 
     async fn begin_group(&self, group: Vec<Begin>) -> Vec<Option<Result<Inserted, Error>>> {
-        let tried = AssertUnwindSafe(self.try_begins(&group)).catch_unwind();
-        divided(tried.await, group.len())
+        // They are in the order in which they came.
+        let late = group.partition_point(|begin| self.away.was_found_after(begin.came));
+        let mut told: Vec<_> = (0..late).map(|_| Some(Err(waited()))).collect();
+        let rest = &group[late..];
+        if !rest.is_empty() {
+            let tried = AssertUnwindSafe(self.try_begins(rest)).catch_unwind();
+            told.extend(self.away.divided(tried.await, rest.len()));
+        }
+        told
     }
 
     /// Writes all of these, or none. What is refused for itself is in its answer, and keeps no other from it.
+    ///
+    /// Beside others: of two of the same request in two processes, the second waits at the unique index for the first, fails
+    /// with all that came with it, and finds the first when it is tried again. Only a departure must not come in between, and
+    /// does not (see [`SqlRecord`]'s `depart`).
     async fn try_begins(&self, group: &[Begin]) -> Result<Vec<Result<Inserted, Error>>, Error> {
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.database.begin_beside(&[]).await?;
         let mut told: Vec<Option<Result<Inserted, Error>>> = Vec::with_capacity(group.len());
         let departed = departed(&mut tx, group).await?;
         let known = known(&mut tx, group).await?;
@@ -107,7 +166,7 @@ impl SqliteRecord {
                 None
             });
         }
-        let fresh: Vec<&Begin> = group
+        let mut fresh: Vec<&Begin> = group
             .iter()
             .zip(&told)
             .filter(|(_, told)| told.is_none())
@@ -117,6 +176,8 @@ impl SqliteRecord {
         if !fresh.is_empty() {
             let new: Vec<&NewGeneration> = fresh.iter().map(|begin| &begin.new).collect();
             self.projection.all_created(&mut tx, &new).await?;
+            // In one order of requests: two groups that have two of them in common wait for each other in one direction alone.
+            fresh.sort_by_key(|begin| (&begin.new.owner, &begin.new.request_id));
             insert(&mut tx, &fresh, now).await?;
             tx.commit().await?;
         }
@@ -130,6 +191,7 @@ impl SqliteRecord {
         let ending = || Ending {
             lease: lease.clone(),
             end: end.clone(),
+            came: Instant::now(),
         };
         let serve = |group| self.end_group(group);
         let same = |one: &Ending, other: &Ending| one.lease.id == other.lease.id;
@@ -143,22 +205,34 @@ impl SqliteRecord {
     }
 
     async fn end_group(&self, group: Vec<Ending>) -> Vec<Option<Result<(), Error>>> {
-        let tried = AssertUnwindSafe(self.try_ends(&group)).catch_unwind();
-        divided(tried.await, group.len())
+        let late = group.partition_point(|ending| self.away.was_found_after(ending.came));
+        let mut told: Vec<_> = (0..late).map(|_| Some(Err(waited()))).collect();
+        let rest = &group[late..];
+        if !rest.is_empty() {
+            let tried = AssertUnwindSafe(self.try_ends(rest)).catch_unwind();
+            told.extend(self.away.divided(tried.await, rest.len()));
+        }
+        told
     }
 
     /// Ends all of these whose lease holds, or none.
+    ///
+    /// Beside others: the first statement is guarded by the epochs, and from then on the rows are this transaction's until it is
+    /// over. The service's own rows are those of these generations; what they have in common with others, such as a day
+    /// of a user, is written in one order.
     async fn try_ends(&self, group: &[Ending]) -> Result<Vec<Result<(), Error>>, Error> {
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.database.begin_beside(&[]).await?;
         let now = moment::now();
-        let mut records: HashMap<String, GenerationRecord> = end_rows(&mut tx, group, now)
+        let mut in_order: Vec<&Ending> = group.iter().collect();
+        in_order.sort_unstable_by(|one, other| one.lease.id.cmp(&other.lease.id));
+        let mut records: HashMap<String, GenerationRecord> = end_rows(&mut tx, &in_order, now)
             .await?
             .into_iter()
             .map(|record| (record.id.clone(), record))
             .collect();
         let mut told = Vec::with_capacity(group.len());
         let mut ended = Vec::with_capacity(group.len());
-        for Ending { lease, end } in group {
+        for Ending { lease, end, .. } in group {
             match records.remove(&lease.id) {
                 Some(record) => {
                     ended.push((record, end));
@@ -168,6 +242,9 @@ impl SqliteRecord {
             }
         }
         if !ended.is_empty() {
+            ended.sort_by(|(one, _), (other, _)| {
+                (&one.owner, &one.id).cmp(&(&other.owner, &other.id))
+            });
             self.projection.all_ended(&mut tx, &ended).await?;
             owe(&mut tx, &ended, now).await?;
             tx.commit().await?;
@@ -288,14 +365,15 @@ async fn insert(
 /// Writes the ends; returns the records of those whose lease held.
 async fn end_rows(
     writer: &mut Writer,
-    group: &[Ending],
+    group: &[&Ending],
     now: moment::Micros,
 ) -> Result<Vec<GenerationRecord>, sqlx::Error> {
     let mut query = QueryBuilder::new(
-        "WITH ends (of, at, state, snapshot, sequence, finish_reason, failure_reason, failure_message, retryable, \
-         retry_time, provider, model) AS (",
+        // Named apart from the columns, which are returned by their bare names.
+        "WITH ends (of, at, its_state, its_snapshot, its_sequence, its_finish_reason, its_failure_reason, \
+         its_failure_message, is_retryable, its_retry_time, its_provider, its_model) AS (",
     );
-    query.push_values(group, |mut row, Ending { lease, end }| {
+    query.push_values(group, |mut row, Ending { lease, end, .. }| {
         let failure = end.failure.as_ref();
         row.push_bind(&lease.id)
             .push_bind(lease.epoch)
@@ -312,10 +390,10 @@ async fn end_rows(
             .push_bind(&end.usage_event.model);
     });
     query.push(
-        ") UPDATE generations SET state = ends.state, snapshot = ends.snapshot, sequence = ends.sequence, \
-         finish_reason = ends.finish_reason, failure_reason = ends.failure_reason, \
-         failure_message = ends.failure_message, retryable = ends.retryable, retry_time = ends.retry_time, \
-         heartbeat = heartbeat + 1, provider = ends.provider, model = ends.model, end_time = ",
+        ") UPDATE generations SET state = its_state, snapshot = its_snapshot, sequence = its_sequence, \
+         finish_reason = its_finish_reason, failure_reason = its_failure_reason, \
+         failure_message = its_failure_message, retryable = is_retryable, retry_time = its_retry_time, \
+         heartbeat = heartbeat + 1, provider = its_provider, model = its_model, end_time = ",
     );
     query.push_bind(now);
     query.push(

@@ -1,12 +1,15 @@
-//! Durable records; each adapter writes the service's own rows in the same transaction, through a projection.
+//! Durable records; each adapter writes the service's own rows in the same transaction, or the same document, through a
+//! projection.
 
 mod departed;
 mod groups;
+mod mongo;
 mod outboxes;
 mod refusal;
 mod rows;
-mod sqlite;
+mod sql;
 
 pub use departed::{erase, has_departed, refuse_departed};
+pub use mongo::{Admission, Admissions, Change, MongoProjection, MongoRecord};
 pub use refusal::Refusal;
-pub use sqlite::{Projection, SqliteRecord, migrations};
+pub use sql::{MIGRATIONS, Projection, SqlRecord};

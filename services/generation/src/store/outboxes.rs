@@ -1,21 +1,22 @@
-//! What waits beside the records, in the same file: usage events to be counted, and ends that the purse must hear of.
+//! What waits beside the records, in the same database: usage events to be counted, and ends that the purse must hear of.
 
 use async_trait::async_trait;
+use atelier_kit::sql::{self, QueryBuilder};
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::Usage;
 use prost::Message as _;
-use sqlx::QueryBuilder;
 
-use super::sqlite::SqliteRecord;
+use super::sql::SqlRecord;
 use crate::error::Error;
 use crate::ports::{Outbox, Settlement, Settlements};
 
-impl SqliteRecord {
+impl SqlRecord {
     async fn drop_all(&self, sql: &'static str, ids: &[String]) -> Result<(), Error> {
         if ids.is_empty() {
             return Ok(());
         }
-        let mut tx = self.database.begin().await?;
+        // One statement, about rows that nobody changes any more: it hinders nobody.
+        let mut tx = self.database.begin_beside(&[]).await?;
         QueryBuilder::new(sql)
             .push_tuples(ids, |mut row, id| {
                 row.push_bind(id);
@@ -37,10 +38,10 @@ fn settlement((id, usage): (String, Option<Vec<u8>>)) -> Result<Settlement, Erro
 }
 
 #[async_trait]
-impl Outbox for SqliteRecord {
+impl Outbox for SqlRecord {
     async fn pending(&self, limit: u32) -> Result<Vec<UsageEvent>, Error> {
         let rows: Vec<(Vec<u8>,)> =
-            sqlx::query_as("SELECT event FROM generation_outbox ORDER BY create_time, id LIMIT $1")
+            sql::query_as("SELECT event FROM generation_outbox ORDER BY create_time, id LIMIT $1")
                 .bind(limit)
                 .fetch_all(self.database.read())
                 .await?;
@@ -51,7 +52,7 @@ impl Outbox for SqliteRecord {
 
     async fn waiting(&self, owner: &str) -> Result<u64, Error> {
         let (count,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM generation_outbox WHERE owner = $1")
+            sql::query_as("SELECT COUNT(*) FROM generation_outbox WHERE owner = $1")
                 .bind(owner)
                 .fetch_one(self.database.read())
                 .await?;
@@ -65,9 +66,9 @@ impl Outbox for SqliteRecord {
 }
 
 #[async_trait]
-impl Settlements for SqliteRecord {
+impl Settlements for SqlRecord {
     async fn unsettled(&self, after: &str, limit: u32) -> Result<Vec<Settlement>, Error> {
-        let rows: Vec<(String, Option<Vec<u8>>)> = sqlx::query_as(
+        let rows: Vec<(String, Option<Vec<u8>>)> = sql::query_as(
             "SELECT id, usage FROM generation_settlements WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after)
@@ -79,7 +80,7 @@ impl Settlements for SqliteRecord {
 
     async fn owed(&self, id: &str) -> Result<Option<Settlement>, Error> {
         let row: Option<(String, Option<Vec<u8>>)> =
-            sqlx::query_as("SELECT id, usage FROM generation_settlements WHERE id = $1")
+            sql::query_as("SELECT id, usage FROM generation_settlements WHERE id = $1")
                 .bind(id)
                 .fetch_optional(self.database.read())
                 .await?;

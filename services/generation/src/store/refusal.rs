@@ -1,13 +1,26 @@
 //! How a store says no: the service's own rows refused a change, or the driver failed.
 
 use atelier_kit::fault::Fault;
+use atelier_kit::sql;
 
 use crate::error::Error;
 
-/// What the driver says is told to the engine as a failure of the store.
+/// What the driver says is told to the engine as trouble that passes, or as a failure of the store.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        Self::store(error)
+        if sql::is_busy(&error) {
+            Self::unavailable(error)
+        } else {
+            Self::store(error)
+        }
+    }
+}
+
+/// What the driver said.
+pub(super) fn driver(error: &Error) -> Option<&sqlx::Error> {
+    match error {
+        Error::Unavailable(source) | Error::Store(source) => source.downcast_ref(),
+        _ => None,
     }
 }
 
@@ -32,7 +45,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Rule(fault) => Error::Refused(fault),
-            Refusal::Database(error) => Error::store(error),
+            Refusal::Database(error) => error.into(),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Rows of the record as the domain has them, and how one is found.
 
-use atelier_kit::sqlite::Writer;
+use atelier_kit::sql::{self, Cells, Writer};
 use atelier_proto::generation::v1::{FinishReason, Snapshot, State};
 use bytes::Bytes;
 use prost::Message as _;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _};
 
 use crate::error::Error;
 use crate::ports::{Failure, GenerationRecord, Listing, Repeat};
@@ -21,28 +19,28 @@ pub(super) const LISTED: &str = "id, subject, state, provider, model, snapshot, 
 
 pub(super) struct Row(pub(super) GenerationRecord);
 
-impl FromRow<'_, SqliteRow> for Row {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+impl<'r, R: sqlx::Row + Cells> sqlx::FromRow<'r, R> for Row {
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         Ok(Row(GenerationRecord {
-            id: row.try_get("id")?,
-            owner: row.try_get("owner")?,
-            kind: row.try_get("kind")?,
-            subject: row.try_get("subject")?,
-            priority: Priority::of_weight(row.try_get("priority")?),
-            task: Bytes::from(row.try_get::<Vec<u8>, _>("task")?),
+            id: row.cell("id")?,
+            owner: row.cell("owner")?,
+            kind: row.cell("kind")?,
+            subject: row.cell("subject")?,
+            priority: Priority::of_weight(row.cell("priority")?),
+            task: Bytes::from(row.cell::<Vec<u8>>("task")?),
             state: state(row)?,
-            epoch: row.try_get("epoch")?,
-            heartbeat: row.try_get("heartbeat")?,
-            cancel_requested: row.try_get("cancel_requested")?,
-            provider: row.try_get("provider")?,
-            model: row.try_get("model")?,
+            epoch: row.cell("epoch")?,
+            heartbeat: row.cell("heartbeat")?,
+            cancel_requested: row.cell("cancel_requested")?,
+            provider: row.cell("provider")?,
+            model: row.cell("model")?,
             snapshot: snapshot(row)?,
-            sequence: row.try_get("sequence")?,
-            finish_reason: FinishReason::try_from(row.try_get::<i32, _>("finish_reason")?)
+            sequence: row.cell("sequence")?,
+            finish_reason: FinishReason::try_from(row.cell::<i32>("finish_reason")?)
                 .unwrap_or(FinishReason::Unspecified),
             failure: failure(row)?,
-            create_time: row.try_get("create_time")?,
-            end_time: row.try_get("end_time")?,
+            create_time: row.cell("create_time")?,
+            end_time: row.cell("end_time")?,
         }))
     }
 }
@@ -50,19 +48,19 @@ impl FromRow<'_, SqliteRow> for Row {
 /// A row of a list. The snapshot is read for its usage, and let go.
 pub(super) struct Listed(pub(super) Listing);
 
-impl FromRow<'_, SqliteRow> for Listed {
-    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+impl<'r, R: sqlx::Row + Cells> sqlx::FromRow<'r, R> for Listed {
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         Ok(Listed(Listing {
-            id: row.try_get("id")?,
-            subject: row.try_get("subject")?,
+            id: row.cell("id")?,
+            subject: row.cell("subject")?,
             state: state(row)?,
-            provider: row.try_get("provider")?,
-            model: row.try_get("model")?,
-            sequence: row.try_get("sequence")?,
+            provider: row.cell("provider")?,
+            model: row.cell("model")?,
+            sequence: row.cell("sequence")?,
             usage: snapshot(row)?.usage,
             failure: failure(row)?,
-            create_time: row.try_get("create_time")?,
-            end_time: row.try_get("end_time")?,
+            create_time: row.cell("create_time")?,
+            end_time: row.cell("end_time")?,
         }))
     }
 }
@@ -76,7 +74,7 @@ pub(super) async fn read(
     id: &str,
 ) -> Result<Option<GenerationRecord>, sqlx::Error> {
     let sql = format!("SELECT {COLUMNS} FROM generations WHERE id = $1");
-    let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    let row: Option<Row> = sql::query_as(sqlx::AssertSqlSafe(sql))
         .bind(id)
         .fetch_optional(writer)
         .await?;
@@ -92,7 +90,7 @@ pub(super) async fn repeated(
         return Ok(None);
     }
     let known: Option<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT id, digest FROM generations WHERE owner = $1 AND request_id = $2")
+        sql::query_as("SELECT id, digest FROM generations WHERE owner = $1 AND request_id = $2")
             .bind(again.owner)
             .bind(again.request_id)
             .fetch_optional(&mut *reader)
@@ -106,20 +104,20 @@ pub(super) async fn repeated(
     Ok(read(reader, &id).await?)
 }
 
-fn state(row: &SqliteRow) -> Result<State, sqlx::Error> {
-    Ok(State::try_from(row.try_get::<i32, _>("state")?).unwrap_or(State::Unspecified))
+fn state(row: &impl Cells) -> Result<State, sqlx::Error> {
+    Ok(State::try_from(row.cell::<i32>("state")?).unwrap_or(State::Unspecified))
 }
 
-fn snapshot(row: &SqliteRow) -> Result<Snapshot, sqlx::Error> {
-    Snapshot::decode(row.try_get::<&[u8], _>("snapshot")?)
+fn snapshot(row: &impl Cells) -> Result<Snapshot, sqlx::Error> {
+    Snapshot::decode(row.cell::<Vec<u8>>("snapshot")?.as_slice())
         .map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-fn failure(row: &SqliteRow) -> Result<Option<Failure>, sqlx::Error> {
-    let reason: Option<String> = row.try_get("failure_reason")?;
-    let message: Option<String> = row.try_get("failure_message")?;
-    let retryable = row.try_get("retryable")?;
-    let retry_time = row.try_get("retry_time")?;
+fn failure(row: &impl Cells) -> Result<Option<Failure>, sqlx::Error> {
+    let reason: Option<String> = row.cell("failure_reason")?;
+    let message: Option<String> = row.cell("failure_message")?;
+    let retryable = row.cell("retryable")?;
+    let retry_time = row.cell("retry_time")?;
     Ok(reason.map(|reason| Failure {
         reason,
         message: message.unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use atelier_generation::{Error, Record as _};
+use atelier_generation::Error;
 use atelier_proto::generation::v1::State;
 use atelier_proto::generation::v1::generation_event::Event;
 

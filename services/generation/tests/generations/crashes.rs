@@ -9,20 +9,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use atelier_generation::journal::MemoryJournal;
-use atelier_generation::store::SqliteRecord;
+use atelier_generation::journal::Bounds;
 use atelier_generation::{
     Courier, Emitter, Error, Failure, Finish, GenerationRecord, Generations, Job, Output, Parts,
-    Provider, Purse, Quote, Record as _, Settlements as _, Turns,
+    Provider, Purse, Quote, Turns,
 };
 use atelier_kit::fault::Fault;
-use atelier_kit::testing::{campaign, eventually};
+use atelier_kit::testing::{campaign, eventually, servers};
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::{Allowance, FinishReason, Snapshot, State, Usage};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::book::allowance;
+use crate::ground::{Ground, Kept, slower};
 use crate::puppet::quote;
 use crate::stage::{Rows, collect, database, emptied, piece, text};
 
@@ -137,21 +137,14 @@ pub async fn engine(
     folder: &Path,
     at_once: usize,
     pace: u64,
-) -> (
-    Generations,
-    Arc<SqliteRecord>,
-    atelier_kit::sqlite::Database,
-) {
+) -> (Generations, Arc<dyn Kept>, Ground) {
     let database = database(&folder.join("pieces.db")).await;
-    let record = Arc::new(SqliteRecord::new(
-        database.clone(),
-        Arc::new(Rows::default()),
-    ));
+    let record = database.record(Arc::new(Rows::default()));
     let engine = Generations::new(Parts {
         role: "pieces",
         output: Output::Text,
         record: record.clone(),
-        journal: Arc::new(MemoryJournal::default()),
+        journal: crate::journal::of(&folder.join("pieces.db"), Bounds::default()),
         provider: Arc::new(Scribe {
             runs: Ledger::new(folder, "runs"),
             pace,
@@ -169,10 +162,18 @@ pub async fn engine(
 }
 
 /// Starts this test binary as another process that lives this "test".
-pub fn life(test: &str, variable: &str, folder: &Path) -> std::process::Child {
+pub fn life(
+    test: &str,
+    variable: &str,
+    folder: &Path,
+    more: &[(&str, u64)],
+) -> std::process::Child {
     std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(variable, folder)
+        .envs(crate::journal::shared_with_children())
+        .envs(servers::shared_with_children())
+        .envs(more.iter().map(|(name, value)| (name, value.to_string())))
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -186,12 +187,17 @@ async fn victim() {
         return;
     };
     let folder = PathBuf::from(folder);
-    let (engine, _, _) = engine(&folder, 8, 0).await;
+    // So few that some wait for their turn, also where a server or a busy machine lets them begin slowly.
+    let (engine, _, _) = engine(&folder, if slower() > 1 { 1 } else { 3 }, 0).await;
     std::fs::write(folder.join("alive"), b"").unwrap();
     for at in 0_u32.. {
         let new = piece("ana", None, "a body");
         let id = new.id.clone();
         drop(engine.start(new).await);
+        if at == 0 {
+            // From here on: connections are there, and what is random is where in its work it dies.
+            std::fs::write(folder.join("alive"), b"").unwrap();
+        }
         if at % 5 == 0 {
             let engine = engine.clone();
             tokio::spawn(async move {
@@ -211,7 +217,7 @@ fn random(seed: &mut u64) -> u64 {
     *seed
 }
 
-async fn open(record: &SqliteRecord) -> usize {
+async fn open(record: &Arc<dyn Kept>) -> usize {
     record.open().await.unwrap().len()
 }
 
@@ -223,12 +229,12 @@ async fn processes_killed_at_random_points_leave_everything_ended_counted_and_pa
     let kills = campaign::size("ATELIER_CAMPAIGN_CRASHES", RUNS);
     for run in 0..kills {
         let _ = std::fs::remove_file(folder.path().join("alive"));
-        let mut child = life("crashes::victim", VICTIM, folder.path());
+        let mut child = life("crashes::victim", VICTIM, folder.path(), &[]);
         eventually("the victim lives", || async {
             folder.path().join("alive").exists()
         })
         .await;
-        let life = Duration::from_micros(random(&mut seed) % 250_000);
+        let life = Duration::from_micros(random(&mut seed) % 250_000) * slower();
         tokio::time::sleep(life).await;
         child.kill().unwrap();
         child.wait().unwrap();
@@ -258,19 +264,16 @@ async fn processes_killed_at_random_points_leave_everything_ended_counted_and_pa
             .cloned()
             .collect(),
     );
-    let rows: Vec<(String, i32, String, i64)> =
-        sqlx::query_as("SELECT id, state, text, ends FROM pieces")
-            .fetch_all(database.read())
-            .await
-            .unwrap();
+    let rows = database.pieces().await;
     assert!(rows.len() as u64 > kills);
     let mut outcomes = BTreeMap::new();
     let mut again = 0;
-    for (id, state, words, ended) in &rows {
+    for row in &rows {
+        let (id, words) = (&row.id, &row.text);
         let record: GenerationRecord = survivor.find("ana", id).await.unwrap();
         assert!(record.has_ended());
         assert_eq!(
-            (*state, words, *ended),
+            (row.state, words, row.ends),
             (i32::from(record.state), &record.snapshot.text, 1)
         );
         let run = runs.iter().filter(|(of, _)| of == id).count();

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use atelier_generation::{Error, Journal as _, Outbox as _, Record as _};
+use atelier_generation::Error;
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::testing::eventually;
 use atelier_proto::generation::v1::State;
@@ -121,4 +121,49 @@ async fn a_departure_is_known_to_every_process_at_once() {
         Err(Error::Departed)
     ));
     start(&two, "bob").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_slips_in_behind_a_departure_whoever_writes_at_the_same_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = || Plan {
+        background: false,
+        ..Plan::default()
+    };
+    let one = Process::start(&file(&folder), plan()).await;
+    let two = Process::start(&file(&folder), plan()).await;
+    let (mut before, mut refused) = (0, 0);
+    for round in 0..40 {
+        let owner = format!("leaver-{round}");
+        let mut inserts = Vec::new();
+        for at in 0..6_u64 {
+            let (record, new) = (two.record.clone(), piece(&owner, None, "a body"));
+            inserts.push(tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_micros(at * 700)).await;
+                record.insert(&new, State::Queued).await
+            }));
+        }
+        tokio::time::sleep(Duration::from_millis(round % 4)).await;
+        one.record.depart(&owner).await.unwrap();
+        let there = one.record.of(&owner, "", 100).await.unwrap().len();
+        let mut accepted = 0;
+        for insert in inserts {
+            match insert.await.unwrap() {
+                Ok(_) => accepted += 1,
+                Err(Error::Departed) => refused += 1,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        let after = one.record.of(&owner, "", 100).await.unwrap().len();
+        assert_eq!(
+            (there, accepted),
+            (after, after),
+            "something began after it"
+        );
+        before += there;
+    }
+    assert!(
+        before > 0 && refused > 0,
+        "{before} before, {refused} after"
+    );
 }

@@ -3,13 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use atelier_generation::{Journal as _, Record as _};
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{Snapshot, State};
 
 use crate::fences::end_of;
 use crate::puppet::Act;
-use crate::stage::{Plan, Process, assert_whole, collect, database, file, fold, next, text};
+use crate::stage::{Plan, Process, assert_whole, collect, file, fold, next, text};
 
 #[tokio::test]
 async fn a_provider_that_panics_fails_its_generation_as_internal_and_gives_its_turn_back() {
@@ -109,32 +108,6 @@ async fn an_end_that_the_rows_refuse_for_long_is_ended_by_the_watch_and_keeps_no
     );
     assert_eq!(process.piece(&id).await.text, text(&events));
     assert_eq!(process.ended(&id).await.epoch, 2);
-}
-
-#[tokio::test]
-async fn an_end_waits_for_a_database_that_another_holds() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(&file(&folder), Plan::default()).await;
-    let (id, mut stream) = process.begin().await;
-    process.puppets.say(&id, "words");
-    next(&mut stream, 3).await;
-    let other = database(&file(&folder)).await;
-    let held = other.begin().await.unwrap();
-    process.puppets.finish(&id);
-    // Longer than the busy timeout of five seconds, so that a write is refused in between.
-    tokio::time::sleep(Duration::from_millis(6500)).await;
-    assert!(!process.find(&id).await.has_ended());
-    held.rollback().await.unwrap();
-    let rest = collect(stream).await;
-    assert!(matches!(
-        rest.last().unwrap().event,
-        Some(Event::Completed(_))
-    ));
-    let record = process.find(&id).await;
-    assert_eq!(
-        (record.state, record.epoch, record.snapshot.text.as_str()),
-        (State::Completed, 1, "words")
-    );
 }
 
 #[tokio::test]

@@ -1,13 +1,9 @@
 //! Fencing: an owner that lost its lease writes nothing more, and the next epoch begins with the whole state.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use atelier_generation::journal::MemoryJournal;
-use atelier_generation::{
-    End, Error, GenerationRecord, Journal as _, Lease, Record as _, Settlement,
-};
+use atelier_generation::{End, Error, GenerationRecord, Lease, Settlement};
 use atelier_kit::testing::eventually;
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::generation_event::Event;
@@ -191,10 +187,10 @@ async fn whoever_claims_first_has_it_alone() {
 async fn an_owner_paused_past_its_lease_is_succeeded_by_a_higher_epoch_that_begins_with_a_snapshot()
 {
     let folder = tempfile::tempdir().unwrap();
-    let journal = Arc::new(MemoryJournal::default());
+    let (ones, others) = crate::journal::pair();
     // The owner's heart beats every 0.9 s, and the other takes it for dead after 0.4 s: as if it were paused.
     let owner = Plan {
-        journal: Some(journal.clone()),
+        journal: Some(ones),
         background: false,
         ..Plan::default()
     };
@@ -203,7 +199,7 @@ async fn an_owner_paused_past_its_lease_is_succeeded_by_a_higher_epoch_that_begi
     owner.puppets.say(&id, "lost or kept");
     let mut events = next(&mut stream, 3).await;
     let taker = Plan {
-        journal: Some(journal),
+        journal: Some(others),
         lease: Duration::from_millis(400),
         ..Plan::default()
     };
@@ -285,30 +281,4 @@ async fn what_may_have_been_sent_is_never_called_unsent_again() {
     process.book.slow.store(false, Ordering::SeqCst);
     process.puppets.finish(&id);
     process.ended(&id).await;
-}
-
-#[tokio::test]
-async fn an_owner_whose_lease_has_lapsed_by_its_own_clock_tells_nothing_until_the_record_confirms_it()
- {
-    let folder = tempfile::tempdir().unwrap();
-    let plan = Plan {
-        lease: Duration::from_millis(400),
-        background: false,
-        ..Plan::default()
-    };
-    let process = Process::start(&file(&folder), plan).await;
-    let (id, mut stream) = process.begin().await;
-    next(&mut stream, 2).await;
-    let other = crate::stage::database(&file(&folder)).await;
-    let held = other.begin().await.unwrap();
-    // No checkpoint gets through, and so another process might have it by now, for all that this one knows.
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    process.puppets.say(&id, "perhaps stale");
-    let told = tokio::time::timeout(Duration::from_millis(300), next(&mut stream, 1)).await;
-    assert!(told.is_err(), "{told:?}");
-    held.rollback().await.unwrap();
-    process.puppets.finish(&id);
-    let rest = collect(stream).await;
-    assert_eq!(text(&rest), "perhaps stale");
-    assert_eq!(process.find(&id).await.state, State::Completed);
 }

@@ -1,4 +1,4 @@
-//! The journal in memory: bounded, and whatever it dropped is told again as a snapshot.
+//! What every journal promises: it is bounded, and whatever it dropped is told again as a snapshot.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use atelier_proto::generation::v1::{
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use crate::journal;
 use crate::stage::{Plan, Process, assert_whole, collect, file, fold, text};
 
 fn event(id: &str, sequence: i64, event: Event) -> GenerationEvent {
@@ -32,6 +33,19 @@ fn lease(id: &str, epoch: i64) -> Lease {
 
 fn say(words: &str) -> Event {
     Event::TextDelta(TextDelta { text: words.into() })
+}
+
+/// All that came after a sequence: a journal may tell it in pieces.
+async fn read_all(journal: &dyn Journal, after: i64) -> Vec<GenerationEvent> {
+    let mut events: Vec<GenerationEvent> = Vec::new();
+    loop {
+        let after = events.last().map_or(after, |event| event.sequence);
+        let replay = journal.read("g", after).await.unwrap().unwrap();
+        if replay.events.is_empty() {
+            return events;
+        }
+        events.extend(replay.events);
+    }
 }
 
 fn small(generation_bytes: usize) -> Bounds {
@@ -114,8 +128,8 @@ async fn too_much_in_all_drops_those_that_ended_first_and_never_one_that_runs() 
 
 #[tokio::test]
 async fn ended_ones_are_dropped_when_their_time_is_over() {
-    let journal = MemoryJournal::new(Bounds {
-        retention: Duration::from_millis(50),
+    let journal = journal::alone(Bounds {
+        retention: Duration::from_millis(400),
         ..Bounds::default()
     });
     for id in ["ended", "runs"] {
@@ -134,7 +148,7 @@ async fn ended_ones_are_dropped_when_their_time_is_over() {
         .unwrap();
     journal.sweep().await;
     assert!(journal.read("ended", 0).await.unwrap().is_some());
-    tokio::time::sleep(Duration::from_millis(80)).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
     journal.sweep().await;
     assert!(journal.read("ended", 0).await.unwrap().is_none());
     assert!(journal.read("runs", 0).await.unwrap().is_some());
@@ -142,10 +156,12 @@ async fn ended_ones_are_dropped_when_their_time_is_over() {
 
 #[tokio::test]
 async fn whoever_waits_returns_when_the_generation_is_dropped_in_any_way_or_ends() {
-    let journal = std::sync::Arc::new(MemoryJournal::new(Bounds {
+    let journal = journal::alone(Bounds {
         retention: Duration::ZERO,
         ..Bounds::default()
-    }));
+    });
+    // The server of a journal is met before it is measured how long anybody waits.
+    journal.ping().await.unwrap();
     for way in ["forget", "abandon", "end", "append", "unknown"] {
         if way != "unknown" {
             journal.open(&lease(way, 1)).await.unwrap();
@@ -156,8 +172,8 @@ async fn whoever_waits_returns_when_the_generation_is_dropped_in_any_way_or_ends
             let journal = journal.clone();
             async move { journal.wait(way, after).await }
         });
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(waiter.is_finished(), way == "unknown", "{way}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(way == "unknown" || !waiter.is_finished(), "{way}");
         match way {
             "forget" => journal.forget(way).await,
             "abandon" => journal.abandon(&lease(way, 1)).await,
@@ -180,7 +196,7 @@ async fn whoever_waits_returns_when_the_generation_is_dropped_in_any_way_or_ends
 
 #[tokio::test]
 async fn nothing_follows_an_end_and_no_sequence_comes_twice() {
-    let journal = MemoryJournal::default();
+    let journal = journal::alone(Bounds::default());
     let lease = lease("g", 1);
     journal.open(&lease).await.unwrap();
     journal
@@ -239,16 +255,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(if journal::is_redis() { 60 } else { 300 }))]
 
     #[test]
     fn every_interleaving_of_appends_reads_and_bounds_tells_every_reader_the_whole(
         steps in steps(),
         bound in 0..600usize,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let journal = MemoryJournal::new(small(bound));
+            let journal = journal::alone(small(bound));
             let mut owner = lease("g", 1);
             let mut sequence = 1i64 << 32;
             journal.open(&owner).await.unwrap();
@@ -280,17 +296,17 @@ proptest! {
                     }
                     Step::Read(reader) => {
                         let (known, after) = &mut readers[reader];
-                        let replay = journal.read("g", *after).await.unwrap().unwrap();
-                        for event in &replay.events {
+                        let events = read_all(&*journal, *after).await;
+                        for event in &events {
                             assert!(event.sequence > *after);
                             *after = event.sequence;
                         }
-                        *known = fold(std::mem::take(known), &replay.events);
+                        *known = fold(std::mem::take(known), &events);
                         assert_eq!(*known, truth);
                         assert_eq!(*after, if sequence == 1 << 32 { 0 } else { sequence });
                         // What is kept is bounded, the newest event aside.
-                        let fresh = journal.read("g", 0).await.unwrap().unwrap();
-                        let kept: usize = fresh.events.iter().skip(1).rev().skip(1)
+                        let fresh = read_all(&*journal, 0).await;
+                        let kept: usize = fresh.iter().skip(1).rev().skip(1)
                             .map(prost::Message::encoded_len).sum();
                         assert!(kept <= bound, "{kept} > {bound}");
                     }

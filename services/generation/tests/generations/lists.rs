@@ -1,6 +1,5 @@
 //! Lists: one's own generations, the newest first, page by page, whatever comes meanwhile.
 
-use atelier_generation::Record as _;
 use atelier_proto::generation::v1::State;
 
 use crate::puppet::Act;

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use atelier_generation::Outbox as _;
 use atelier_kit::testing::eventually;
 use atelier_proto::analytics::v1::Outcome;
 

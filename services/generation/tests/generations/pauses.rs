@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use atelier_generation::Record as _;
 use atelier_kit::testing::eventually;
 use atelier_proto::generation::v1::State;
 
 use crate::crashes::{Ledger, engine, life};
+use crate::ground::Ground;
 use crate::stage::{database, piece};
 
 /// Tells this test binary to be the process that is paused, and in which folder.
@@ -42,7 +42,10 @@ fn signal(child: &std::process::Child, name: &str) {
 
 /// Stops it at a moment when it is not writing: SQLite has one writer, and whoever is stopped as that one stops all others.
 async fn stop_between_writes(child: &std::process::Child, folder: &Path) {
-    let database = database(&folder.join("pieces.db")).await;
+    let ground = database(&folder.join("pieces.db")).await;
+    let Ground::Sql(database) = &ground else {
+        return signal(child, "STOP");
+    };
     loop {
         signal(child, "STOP");
         match database.begin().await {
@@ -56,7 +59,7 @@ async fn stop_between_writes(child: &std::process::Child, folder: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_stopped_past_its_lease_writes_nothing_more_when_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = life("pauses::sleeper", SLEEPER, folder.path());
+    let mut child = life("pauses::sleeper", SLEEPER, folder.path(), &[]);
     eventually("it lives", || async {
         folder.path().join("alive").exists()
     })
@@ -72,26 +75,13 @@ async fn a_process_stopped_past_its_lease_writes_nothing_more_when_it_goes_on() 
     };
     eventually("all are taken over and ended", taken).await;
 
-    let dump = || async {
-        let rows: Vec<(String, i32, i64, i64, i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT id, state, epoch, heartbeat, sequence, snapshot FROM generations ORDER BY id",
-        )
-        .fetch_all(database.read())
-        .await
-        .unwrap();
-        let pieces: Vec<(String, i32, String, i64)> =
-            sqlx::query_as("SELECT id, state, text, ends FROM pieces ORDER BY id")
-                .fetch_all(database.read())
-                .await
-                .unwrap();
-        (rows, pieces, runs.lines())
-    };
+    let dump = || async { (database.dump().await, runs.lines()) };
     let before = dump().await;
     assert_eq!(before.0.len(), 5);
     let mut failed = 0;
     for (id, ..) in &before.0 {
         let record = taker.find("ana", id).await.unwrap();
-        let run = before.2.iter().find(|(of, _)| of == id).unwrap();
+        let run = before.1.iter().find(|(of, _)| of == id).unwrap();
         assert_eq!(record.epoch, 2);
         match record.state {
             State::Failed => {

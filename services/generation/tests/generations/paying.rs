@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use atelier_generation::peers::CreditsPurse;
 use atelier_generation::testing::Credits;
-use atelier_generation::{Job, Purse as _, Record as _, reasons};
+use atelier_generation::{Job, Purse as _, reasons};
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::identity::ServiceTokens;
 use atelier_kit::link::Link;

@@ -166,10 +166,7 @@ async fn what_the_services_rules_refuse_leaves_nothing_and_the_request_id_free()
     assert!(process.pieces().await.is_empty());
     assert_eq!(process.engine.under_way(), 0);
     assert!(process.puppets.began().is_empty());
-    let (rows,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM generations")
-        .fetch_one(process.database.read())
-        .await
-        .unwrap();
+    let rows = process.database.generations(false).await;
     assert_eq!(rows, 0);
     let new = piece("ana", Some("r1"), "a body");
     process.puppets.finish(&new.id);

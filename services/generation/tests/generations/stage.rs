@@ -7,16 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use atelier_generation::journal::{Bounds, MemoryJournal};
-use atelier_generation::store::{Projection, SqliteRecord, migrations};
+use atelier_generation::journal::Bounds;
+use atelier_generation::store::Projection;
 use atelier_generation::{
-    Courier, End, EventStream, GenerationRecord, Generations, Journal, NewGeneration, Open,
-    Outbox as _, Output, Owners, Parts, Priority, Purse, Record as _, Refusal, Settlements as _,
-    Turns,
+    Courier, End, EventStream, GenerationRecord, Generations, Journal, NewGeneration, Open, Output,
+    Owners, Parts, Priority, Purse, Refusal, Turns,
 };
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::moment;
-use atelier_kit::sqlite::{Database, Writer};
+use atelier_kit::sql::{self, Writer};
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::{GenerationEvent, State};
 use bytes::Bytes;
@@ -24,6 +23,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use crate::book::Book;
+use crate::fragile::{Faults, Fragile};
+use crate::ground::{Ground, Kept};
 use crate::puppet::Puppets;
 pub use crate::reading::{assert_whole, collect, fold, is_last, next, text, timeless};
 
@@ -42,7 +43,7 @@ pub struct Rows {
 #[async_trait]
 impl Projection for Rows {
     async fn created(&self, writer: &mut Writer, new: &NewGeneration) -> Result<(), Refusal> {
-        sqlx::query("INSERT INTO pieces (id, owner, state, text, ends) VALUES ($1, $2, 1, '', 0)")
+        sql::query("INSERT INTO pieces (id, owner, state, text, ends) VALUES ($1, $2, 1, '', 0)")
             .bind(&new.id)
             .bind(&new.owner)
             .execute(writer)
@@ -60,7 +61,7 @@ impl Projection for Rows {
         record: &GenerationRecord,
         end: &End,
     ) -> Result<(), sqlx::Error> {
-        sqlx::query("UPDATE pieces SET state = $1, text = $2, ends = ends + 1 WHERE id = $3")
+        sql::query("UPDATE pieces SET state = $1, text = $2, ends = ends + 1 WHERE id = $3")
             .bind(i32::from(end.state))
             .bind(&end.snapshot.text)
             .bind(&record.id)
@@ -71,7 +72,7 @@ impl Projection for Rows {
         }
         if self.failing.load(Ordering::SeqCst) > 0 {
             self.failing.fetch_sub(1, Ordering::SeqCst);
-            return Err(sqlx::Error::Protocol("the rows refuse".into()));
+            return Err(sqlx::Error::Decode("the rows refuse".into()));
         }
         Ok(())
     }
@@ -137,7 +138,7 @@ pub struct Plan {
     pub waiting: usize,
     pub bounds: Bounds,
     /// A journal that is shared with another process, as Redis would be.
-    pub journal: Option<Arc<MemoryJournal>>,
+    pub journal: Option<Arc<dyn Journal>>,
     /// Who pays, in place of the book of this process.
     pub purse: Option<Arc<dyn Purse>>,
     /// Whether it brings usage events and takes over from the dead.
@@ -160,7 +161,7 @@ impl Default for Plan {
 }
 
 /// Waits until no usage event waits any more: longer than the longest pause between two tries of a courier.
-pub async fn emptied(record: &SqliteRecord) {
+pub async fn emptied(record: &Arc<dyn Kept>) {
     let begun = Instant::now();
     while !record.pending(1).await.unwrap().is_empty() {
         assert!(
@@ -173,9 +174,11 @@ pub async fn emptied(record: &SqliteRecord) {
 
 /// One process: an engine with everything around it.
 pub struct Process {
-    pub database: Database,
-    pub record: Arc<SqliteRecord>,
-    pub journal: Arc<MemoryJournal>,
+    pub database: Ground,
+    pub record: Arc<dyn Kept>,
+    /// What stands between the engine and its record.
+    pub faults: Arc<Faults>,
+    pub journal: Arc<dyn Journal>,
     pub puppets: Puppets,
     pub rows: Arc<Rows>,
     pub van: Arc<Van>,
@@ -189,30 +192,29 @@ pub fn file(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("pieces.db")
 }
 
-/// Opens the file with the tables of the generations and those of the service.
-pub async fn database(path: &Path) -> Database {
-    let database = Database::open(path, &[&migrations()]).await.unwrap();
-    let mut tx = database.begin().await.unwrap();
-    sqlx::query(
-        "CREATE TABLE IF NOT EXISTS pieces \
-         (id TEXT PRIMARY KEY, owner TEXT NOT NULL, state INTEGER NOT NULL, text TEXT NOT NULL, ends INTEGER NOT NULL)",
-    )
-    .execute(&mut *tx)
-    .await
-    .unwrap();
-    tx.commit().await.unwrap();
-    database
+/// Opens the file, or what stands for it, with what the generations need and what the service does.
+pub async fn database(path: &Path) -> Ground {
+    Ground::open(path).await
 }
 
 impl Process {
     /// Starts one on this file.
     pub async fn start(path: &Path, plan: Plan) -> Self {
-        let database = database(path).await;
+        Self::on(database(path).await, path, plan)
+    }
+
+    /// Starts one on this database, which has the tables; the path is what its processes share their journal by.
+    pub fn on(database: Ground, path: &Path, plan: Plan) -> Self {
         let rows = Arc::new(Rows::default());
-        let record = Arc::new(SqliteRecord::new(database.clone(), rows.clone()));
+        let record = database.record(rows.clone());
         let journal = plan
             .journal
-            .unwrap_or_else(|| Arc::new(MemoryJournal::new(plan.bounds)));
+            .unwrap_or_else(|| crate::journal::of(path, plan.bounds));
+        let faults = Arc::new(Faults::default());
+        let fragile = Arc::new(Fragile {
+            record: record.clone(),
+            faults: faults.clone(),
+        });
         let puppets = Puppets::default();
         let (van, book) = (Arc::new(Van::default()), Arc::new(Book::default()));
         let stop = CancellationToken::new();
@@ -222,12 +224,12 @@ impl Process {
         let engine = Generations::new(Parts {
             role: "pieces",
             output: Output::Text,
-            record: record.clone(),
+            record: fragile.clone(),
             journal: journal.clone(),
             provider: Arc::new(puppets.clone()),
             purse: plan.purse.unwrap_or_else(|| book.clone()),
-            settlements: record.clone(),
-            outbox: record.clone(),
+            settlements: fragile.clone(),
+            outbox: fragile,
             courier: van.clone(),
             turns: Turns::each(plan.at_once).with(Owners {
                 share: plan.share,
@@ -240,6 +242,7 @@ impl Process {
         Self {
             database,
             record,
+            faults,
             journal,
             puppets,
             rows,
@@ -292,10 +295,7 @@ impl Process {
 
     /// All rows of the service.
     pub async fn pieces(&self) -> Vec<Piece> {
-        sqlx::query_as("SELECT id, owner, state, text, ends FROM pieces ORDER BY id")
-            .fetch_all(self.database.read())
-            .await
-            .unwrap()
+        self.database.pieces().await
     }
 
     /// The row of a generation.
@@ -310,6 +310,16 @@ impl Process {
     /// The record of a generation of ana's.
     pub async fn find(&self, id: &str) -> GenerationRecord {
         self.engine.find("ana", id).await.unwrap()
+    }
+
+    /// Whether all there is has ended.
+    pub async fn database_is_quiet(&self) -> bool {
+        self.record.open().await.is_ok_and(|open| open.is_empty())
+    }
+
+    /// The record of a generation as it is in the database, whoever can see it.
+    pub async fn record_of(&self, id: &str) -> GenerationRecord {
+        self.record.find(id).await.unwrap().unwrap()
     }
 
     /// Waits until a generation of ana's has ended, and returns its record.

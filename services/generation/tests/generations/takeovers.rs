@@ -9,6 +9,7 @@ use atelier_proto::generation::v1::State;
 use atelier_proto::generation::v1::generation_event::Event;
 use futures_util::StreamExt as _;
 
+use crate::ground::slower;
 use crate::stage::{Plan, Process, assert_whole, collect, file, next, piece, text};
 
 fn short() -> Plan {
@@ -194,13 +195,13 @@ async fn of_several_who_see_the_same_dead_owner_one_runs_each_of_its_generations
     let folder = tempfile::tempdir().unwrap();
     // Long enough for hearts to beat while two processes write as fast as they can.
     let plan = || Plan {
-        lease: Duration::from_secs(2),
+        lease: Duration::from_secs(2) * slower(),
         ..Plan::default()
     };
     let one = Process::start(&file(&folder), plan()).await;
     let two = Process::start(&file(&folder), plan()).await;
     let mut ids = Vec::new();
-    for _ in 0..250 {
+    for _ in 0..250 / slower() {
         let new = piece("ana", None, "a body");
         one.left_behind(&new, false).await;
         for process in [&one, &two] {

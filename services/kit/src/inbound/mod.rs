@@ -22,6 +22,7 @@ use crate::limit::Limits;
 use crate::policy::Policies;
 
 pub use body::Leased;
+pub(crate) use deadline::parse as parse_timeout;
 
 /// What the layers of one service need to know.
 #[derive(Clone)]

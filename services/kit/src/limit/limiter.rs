@@ -86,4 +86,8 @@ pub trait Limiter: Send + Sync + 'static {
     /// Draws one from each of several keys, or from none of them when one is refused; `draws` is not empty, and `now`
     /// is the time since the Unix epoch.
     async fn draw(&self, draws: &[Draw], now: Duration) -> Result<Drawn, Away>;
+
+    /// What was drawn up to now is not all known to it: from now on every bucket begins empty, and fills as always. Where it
+    /// cannot be told at once, it is told with the next draw.
+    fn empty(&self, now: Duration);
 }

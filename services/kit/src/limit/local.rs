@@ -51,6 +51,7 @@ impl LocalLimiter {
                 most,
                 sweep_at: most.min(FEW_KEYS),
                 swept: Duration::ZERO,
+                emptied: None,
             }),
         }
     }
@@ -77,6 +78,10 @@ impl Limiter for LocalLimiter {
     async fn draw(&self, draws: &[Draw], now: Duration) -> Result<Drawn, Away> {
         Ok(self.lock().draw(draws, now))
     }
+
+    fn empty(&self, now: Duration) {
+        self.lock().emptied = Some(now);
+    }
 }
 
 #[derive(Debug)]
@@ -86,6 +91,8 @@ struct Keys {
     most: usize,
     sweep_at: usize,
     swept: Duration,
+    /// When every bucket was empty, whatever is known of it.
+    emptied: Option<Duration>,
 }
 
 impl Keys {
@@ -95,7 +102,9 @@ impl Keys {
         let mut after = Vec::with_capacity(draws.len());
         for (by, draw) in draws.iter().enumerate() {
             let key = self.place_of(&draw.key, now);
-            match decide(self.full_at.get(&key).copied(), draw.quota, now) {
+            let known = self.full_at.get(&key).copied();
+            let at_most = self.emptied.map(|emptied| emptied + draw.quota.fill());
+            match decide(known.max(at_most), draw.quota, now) {
                 Ok((remaining, full_at)) => {
                     if least.is_none_or(|(_, least, _)| remaining < least) {
                         least = Some((by, remaining, full_at.saturating_sub(now)));

@@ -7,6 +7,7 @@
 //! | `table` | the limit of each bucket and scope: what is built in, and what a file says instead |
 //! | `limiter` | the port: draws from some keys, all or none |
 //! | `local` | the adapter of one process: GCRA over a bounded table |
+//! | `redis` | the adapter that processes share: GCRA on a server, by its clock |
 //! | `failover` | what holds while a shared store is away |
 //! | `watch` | the file, read again when it changes |
 
@@ -15,6 +16,7 @@ mod failover;
 mod limiter;
 mod local;
 mod quota;
+mod redis;
 mod table;
 mod time;
 mod watch;
@@ -26,6 +28,7 @@ pub use failover::FailoverLimiter;
 pub use limiter::{Away, Draw, Drawn, Key, Limiter};
 pub use local::LocalLimiter;
 pub use quota::Quota;
+pub use redis::RedisLimiter;
 pub use table::{Table, TableError};
 pub use time::{SystemTime, Time};
 pub use watch::{LimitsFile, follow};
@@ -72,6 +75,15 @@ impl Limits {
         Self::new(
             table,
             Arc::new(LocalLimiter::default()),
+            Arc::new(SystemTime::new()),
+        )
+    }
+
+    /// Counts on a server that other processes count on too, and alone while it is away.
+    pub fn shared(table: Table, redis: crate::redis::Redis) -> Self {
+        Self::new(
+            table,
+            Arc::new(FailoverLimiter::new(Arc::new(RedisLimiter::new(redis)))),
             Arc::new(SystemTime::new()),
         )
     }
@@ -136,5 +148,7 @@ impl Limits {
 
 #[cfg(test)]
 mod file_tests;
+#[cfg(test)]
+mod redis_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::MovedTime;
+use crate::testing::{MovedTime, servers};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -35,14 +35,20 @@ fn allowed(drawn: Drawn) -> Option<u32> {
     }
 }
 
-fn moved(table: Table) -> (Limits, MovedTime) {
+fn on(limiter: Arc<dyn Limiter>, table: Table) -> (Limits, MovedTime) {
     let time = MovedTime::default();
-    let limits = Limits::new(
-        table,
-        Arc::new(LocalLimiter::default()),
-        Arc::new(time.clone()),
-    );
+    let limits = Limits::new(table, limiter, Arc::new(time.clone()));
     (limits, time)
+}
+
+/// Every adapter, with the shortest time that it knows. The server's is a database of its own.
+fn adapters(database: u8) -> [(Arc<dyn Limiter>, Duration); 2] {
+    let redis = super::redis_tests::redis(servers::Redis::shared(), database);
+    let shared = RedisLimiter::new(redis).by_told_time();
+    [
+        (Arc::new(LocalLimiter::default()), Duration::from_nanos(1)),
+        (Arc::new(shared), Duration::from_micros(1)),
+    ]
 }
 
 async fn wait(limits: &Limits, bucket: Bucket, who: &[Counted<'_>]) -> Option<Duration> {
@@ -53,50 +59,66 @@ async fn wait(limits: &Limits, bucket: Bucket, who: &[Counted<'_>]) -> Option<Du
 }
 
 #[tokio::test]
-async fn every_limit_holds_to_the_call_and_to_the_nanosecond() {
-    for bucket in Bucket::ALL {
-        for scope in Scope::ALL {
-            let (limits, time) = moved(Table::default());
-            let who = [Counted { scope, who: "x" }];
-            let quota = limits.table().quota(bucket, scope).unwrap();
-            for left in (0..quota.burst()).rev() {
-                let verdict = limits.draw(bucket, &who).await.unwrap();
-                assert_eq!(allowed(verdict.drawn), Some(left), "{bucket:?} {scope:?}");
-                assert_eq!((verdict.quota, verdict.scope), (quota, scope));
+async fn every_limit_holds_to_the_call_and_to_the_shortest_time() {
+    for (limiter, tick) in adapters(1) {
+        for bucket in Bucket::ALL {
+            for scope in Scope::ALL {
+                let (limits, time) = on(limiter.clone(), Table::default());
+                holds(&limits, &time, tick, bucket, scope).await;
             }
-            assert_eq!(
-                wait(&limits, bucket, &who).await,
-                Some(quota.interval()),
-                "{bucket:?} {scope:?}"
-            );
-            time.advance(quota.interval() - Duration::from_nanos(1));
-            assert_eq!(
-                wait(&limits, bucket, &who).await,
-                Some(Duration::from_nanos(1)),
-                "a refused call costs nothing: {bucket:?} {scope:?}"
-            );
-            time.advance(Duration::from_nanos(1));
-            assert_eq!(wait(&limits, bucket, &who).await, None);
-            assert_eq!(wait(&limits, bucket, &who).await, Some(quota.interval()));
-            // Somebody else, and the same one in another bucket, have their own.
-            let other = [Counted { scope, who: "y" }];
-            assert_eq!(wait(&limits, bucket, &other).await, None);
-            let elsewhere = Bucket::ALL.into_iter().find(|b| *b != bucket).unwrap();
-            assert_eq!(wait(&limits, elsewhere, &who).await, None);
-            // A long pause fills it, and no more than that.
-            time.advance(quota.fill() * 10);
-            let verdict = limits.draw(bucket, &who).await.unwrap();
-            assert_eq!(allowed(verdict.drawn), Some(quota.burst() - 1));
         }
     }
 }
 
+async fn holds(limits: &Limits, time: &MovedTime, tick: Duration, bucket: Bucket, scope: Scope) {
+    let (x, y) = (
+        format!("x{bucket:?}{scope:?}"),
+        format!("y{bucket:?}{scope:?}"),
+    );
+    let who = [Counted { scope, who: &x }];
+    let quota = limits.table().quota(bucket, scope).unwrap();
+    for left in (0..quota.burst()).rev() {
+        let verdict = limits.draw(bucket, &who).await.unwrap();
+        assert_eq!(allowed(verdict.drawn), Some(left), "{bucket:?} {scope:?}");
+        assert_eq!((verdict.quota, verdict.scope), (quota, scope));
+    }
+    assert_eq!(
+        wait(limits, bucket, &who).await,
+        Some(quota.interval()),
+        "{bucket:?} {scope:?}"
+    );
+    time.advance(quota.interval() - tick);
+    assert_eq!(
+        wait(limits, bucket, &who).await,
+        Some(tick),
+        "a refused call costs nothing: {bucket:?} {scope:?}"
+    );
+    time.advance(tick);
+    assert_eq!(wait(limits, bucket, &who).await, None);
+    assert_eq!(wait(limits, bucket, &who).await, Some(quota.interval()));
+    // Somebody else, and the same one in another bucket, have their own.
+    let other = [Counted { scope, who: &y }];
+    assert_eq!(wait(limits, bucket, &other).await, None);
+    let elsewhere = Bucket::ALL.into_iter().find(|b| *b != bucket).unwrap();
+    assert_eq!(wait(limits, elsewhere, &who).await, None);
+    // A long pause fills it, and no more than that.
+    time.advance(quota.fill() * 10);
+    let verdict = limits.draw(bucket, &who).await.unwrap();
+    assert_eq!(allowed(verdict.drawn), Some(quota.burst() - 1));
+}
+
 #[tokio::test]
 async fn new_anonymous_accounts_gain_nothing() {
-    let (limits, time) = moved(Table::default());
+    for (limiter, _) in adapters(2) {
+        let (limits, time) = on(limiter, Table::default());
+        nothing_is_gained(&limits, &time).await;
+    }
+}
+
+async fn nothing_is_gained(limits: &Limits, time: &MovedTime) {
     let network = anonymous("192.0.2.7");
     for who in ["a", "b"] {
-        let drawn = wait(&limits, Bucket::Image, &[anonymous(who), network]).await;
+        let drawn = wait(limits, Bucket::Image, &[anonymous(who), network]).await;
         assert_eq!(drawn, None);
     }
     let refused = limits
@@ -111,45 +133,51 @@ async fn new_anonymous_accounts_gain_nothing() {
     assert_eq!(allowed(verdict.drawn), Some(1));
     // And one that moves from network to network is still one.
     assert_eq!(
-        wait(&limits, Bucket::Image, &[anonymous("c"), anonymous("x")]).await,
+        wait(limits, Bucket::Image, &[anonymous("c"), anonymous("x")]).await,
         None
     );
     assert_eq!(
-        wait(&limits, Bucket::Image, &[anonymous("c"), anonymous("y")]).await,
+        wait(limits, Bucket::Image, &[anonymous("c"), anonymous("y")]).await,
         Some(30 * SECOND)
     );
     time.advance(30 * SECOND);
     assert_eq!(
-        wait(&limits, Bucket::Image, &[anonymous("d"), network]).await,
+        wait(limits, Bucket::Image, &[anonymous("d"), network]).await,
         None
     );
 }
 
 #[tokio::test]
 async fn a_limit_that_changes_takes_over_what_was_drawn() {
-    let (limits, time) = moved(Table::default());
+    for (limiter, _) in adapters(3) {
+        let (limits, time) = on(limiter, Table::default());
+        takes_over(&limits, &time).await;
+    }
+}
+
+async fn takes_over(limits: &Limits, time: &MovedTime) {
     let who = [account("x")];
     for _ in 0..10 {
-        assert_eq!(wait(&limits, Bucket::Image, &who).await, None);
+        assert_eq!(wait(limits, Bucket::Image, &who).await, None);
     }
-    assert_eq!(wait(&limits, Bucket::Image, &who).await, Some(6 * SECOND));
+    assert_eq!(wait(limits, Bucket::Image, &who).await, Some(6 * SECOND));
     // Ten times as much: what is owed is paid back ten times as fast, and not forgotten.
     let read = |text: &str| Table::read("limits.toml", text).unwrap();
     limits.change(read("[image]\naccount = { per_minute = 100 }"));
     assert_eq!(
-        wait(&limits, Bucket::Image, &who).await,
+        wait(limits, Bucket::Image, &who).await,
         Some(SECOND * 6 / 10)
     );
     time.advance(SECOND);
-    assert_eq!(wait(&limits, Bucket::Image, &who).await, None);
+    assert_eq!(wait(limits, Bucket::Image, &who).await, None);
     // Much less: nobody waits longer than the new bucket takes to fill.
     limits.change(read("[image]\naccount = { per_minute = 60, burst = 1 }"));
-    assert_eq!(wait(&limits, Bucket::Image, &who).await, Some(SECOND));
+    assert_eq!(wait(limits, Bucket::Image, &who).await, Some(SECOND));
     // None, and back again.
     limits.change(Table::unlimited());
     assert_eq!(limits.draw(Bucket::Image, &who).await, None);
     limits.change(Table::default());
-    assert!(wait(&limits, Bucket::Image, &who).await.is_some());
+    assert!(wait(limits, Bucket::Image, &who).await.is_some());
 }
 
 #[tokio::test]
@@ -216,7 +244,7 @@ impl Reference {
 
 proptest! {
     #[test]
-    fn the_limiter_is_gcra(
+    fn the_limiter_of_one_process_is_gcra(
         per_minute in 1_u32..1000,
         burst in 1_u32..50,
         calls in proptest::collection::vec((0_u8..3, 0_u64..5_000_000_000), 1..200),
@@ -260,6 +288,10 @@ impl Limiter for Arc<Shared> {
         }
         self.inner.draw(draws, now).await
     }
+
+    fn empty(&self, now: Duration) {
+        self.inner.empty(now);
+    }
 }
 
 #[tokio::test]
@@ -279,32 +311,41 @@ async fn while_the_shared_store_is_away_a_share_of_the_limit_holds_and_it_is_cou
     assert_eq!(wait(&limits, Bucket::Image, &who).await, None);
     assert_eq!(shared.asked.load(Ordering::SeqCst), 1);
     for way in [&shared.is_away, &shared.hangs] {
-        way.store(true, Ordering::SeqCst);
         time.advance(120 * SECOND);
+        way.store(true, Ordering::SeqCst);
         let before = shared.asked.load(Ordering::SeqCst);
+        // What others drew from the store before is not known here: nothing is left of it until something has come back.
+        assert_eq!(wait(&limits, Bucket::Image, &who).await, Some(12 * SECOND));
+        time.advance(12 * SECOND);
+        assert_eq!(count(&limits).await, 1);
+        time.advance(120 * SECOND);
         // Half of ten.
         assert_eq!(count(&limits).await, 5);
         assert_eq!(
             shared.asked.load(Ordering::SeqCst),
-            before + 1,
-            "it is left alone"
+            before + 3,
+            "it is left alone for a while each time"
         );
         time.advance(SECOND);
         assert!(wait(&limits, Bucket::Image, &who).await.is_some());
         assert_eq!(
             shared.asked.load(Ordering::SeqCst),
-            before + 2,
+            before + 4,
             "and asked again"
         );
         way.store(false, Ordering::SeqCst);
+        time.advance(SECOND);
+        // It does not know what was drawn meanwhile, and was empty when something was last drawn here.
+        assert_eq!(wait(&limits, Bucket::Image, &who).await, Some(5 * SECOND));
     }
     let told = handle.render();
-    // Five and one refusal, and one refusal a second later: twice.
+    // Of each: one refusal, one and a refusal, five and a refusal, and one more refusal.
     assert!(
-        told.contains("atelier_rate_limiter_fallbacks_total 14"),
+        told.contains("atelier_rate_limiter_fallbacks_total 20"),
         "{told}"
     );
-    time.advance(SECOND);
+    assert!(told.contains("atelier_rate_limiter_is_shared 1"), "{told}");
+    time.advance(60 * SECOND);
     assert_eq!(count(&limits).await, 10, "it is back with all of its limit");
 }
 

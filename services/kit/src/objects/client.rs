@@ -17,10 +17,13 @@ use super::EdgeDoor;
 
 /// Time for a connection to stand.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Time for one attempt, up to the head of the answer: it includes sending an object's bytes.
-const ATTEMPT: Duration = Duration::from_secs(30);
+/// Time for one attempt, up to the head of the answer; somebody waits for it.
+const ATTEMPT: Duration = Duration::from_secs(5);
 /// Time for a call with all its attempts, up to the head of the answer.
-const CALL: Duration = Duration::from_secs(60);
+const CALL: Duration = Duration::from_secs(10);
+/// The same where an object's bytes are sent.
+const ATTEMPT_WITH_BYTES: Duration = Duration::from_secs(30);
+const CALL_WITH_BYTES: Duration = Duration::from_secs(60);
 /// Attempts of a call in all; the SDK's own budget stops them earlier while a store is away for long.
 const ATTEMPTS: u32 = 3;
 
@@ -56,11 +59,6 @@ pub(super) fn client(config: &S3Config, endpoint: Option<&Url>) -> Client {
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build_https(),
     };
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(CALL)
-        .build();
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(Duration::from_millis(200));
@@ -76,7 +74,7 @@ pub(super) fn client(config: &S3Config, endpoint: Option<&Url>) -> Client {
             "atelier",
         ))
         .http_client(http)
-        .timeout_config(timeouts)
+        .timeout_config(timeouts(ATTEMPT, CALL))
         .retry_config(retries)
         // Puts carry a SHA-256 of our own and gets ask for it; stores that know no other checksum stay usable.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -86,4 +84,17 @@ pub(super) fn client(config: &S3Config, endpoint: Option<&Url>) -> Client {
         builder = builder.endpoint_url(endpoint.as_str().trim_end_matches('/'));
     }
     Client::from_conf(builder.build())
+}
+
+/// The configuration of a call that sends an object's bytes.
+pub(super) fn with_bytes() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::Config::builder().timeout_config(timeouts(ATTEMPT_WITH_BYTES, CALL_WITH_BYTES))
+}
+
+fn timeouts(attempt: Duration, call: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(call)
+        .build()
 }

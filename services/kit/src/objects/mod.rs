@@ -14,6 +14,7 @@ pub mod door;
 pub mod embedded;
 mod folder;
 mod key;
+mod parts;
 mod range;
 mod s3;
 mod signature;

@@ -228,6 +228,20 @@ async fn sizes(store: &dyn BlobStore) {
         read(blob).await == bytes[bytes.len() - 1_000_000..],
         "the last megabyte came back changed"
     );
+    // One that is sent in parts: whole under its key, or not at all.
+    let huge = key("huge.bin");
+    let parts: Bytes = bytes.iter().copied().cycle().take(20 << 20).collect();
+    let stored = store
+        .put(&huge, parts.clone(), "application/octet-stream")
+        .await
+        .unwrap();
+    assert_eq!(stored.size, parts.len() as u64);
+    let blob = store.get(&huge, None).await.unwrap();
+    assert_eq!(blob.content_type, "application/octet-stream");
+    assert!(
+        read(blob).await == parts,
+        "twenty megabytes came back changed"
+    );
     // A reader may go away at any time.
     drop(store.get(&large, None).await.unwrap());
 }

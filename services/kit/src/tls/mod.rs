@@ -18,7 +18,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 pub(crate) use accept::accepted;
 pub use accept::{Secured, TlsPeer};
 pub use authority::Authority;
-pub(crate) use connect::connect;
+pub(crate) use connect::{connect, connect_as, trusting_the_world};
 pub use files::TlsError;
 use files::{Files, Followed};
 

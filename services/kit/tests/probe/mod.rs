@@ -168,6 +168,8 @@ pub struct Mount {
     pub deadline: Duration,
     pub keys: Arc<dyn KeySource>,
     pub limits: Option<Arc<Limits>>,
+    /// What is served beside it, outside the stack.
+    pub beside: axum::Router,
 }
 
 impl Default for Mount {
@@ -178,6 +180,7 @@ impl Default for Mount {
             deadline: Duration::from_secs(20),
             keys: Arc::new(issuer().clone()),
             limits: None,
+            beside: axum::Router::new(),
         }
     }
 }
@@ -234,7 +237,8 @@ impl Mount {
         )
     }
 
-    fn serve(self, probe: Probe, route: Route, listener: Listener) -> Peer {
+    /// Serves on a listener; `route` is how others get there.
+    pub fn serve(self, probe: Probe, route: Route, listener: Listener) -> Peer {
         let policy = |access, server_streaming| Policy {
             access,
             rate_bucket: "read".into(),
@@ -275,7 +279,9 @@ impl Mount {
         if let Some(limits) = self.limits {
             inbound = inbound.limited(limits);
         }
-        let router = inbound.guard(Service::new(Routes::new(probe)).grpc);
+        let router = inbound
+            .guard(Service::new(Routes::new(probe)).grpc)
+            .merge(self.beside);
         let closing = CancellationToken::new();
         let closed = closing.clone();
         let served = tokio::spawn(async move {

@@ -8,7 +8,7 @@ use atelier_kit::moment::Micros;
 use atelier_kit::together::Together;
 use futures_util::FutureExt as _;
 
-use super::{SqliteLedger, load};
+use super::{SqlLedger, load};
 use crate::draft::{Draft, State};
 use crate::error::Error;
 use crate::hours;
@@ -83,7 +83,7 @@ fn divided(
     }
 }
 
-impl SqliteLedger {
+impl SqlLedger {
     pub(super) async fn step(&self, step: Step) -> Result<Told, Error> {
         let serve = |group| self.group(group);
         match self.steps.join(step.clone(), apart, serve).await {
@@ -105,7 +105,7 @@ impl SqliteLedger {
         let Some(now) = group.iter().map(|step| step.now).max() else {
             return Ok(Vec::new());
         };
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.begin().await?;
         let mut draft = Draft::default();
         load::paid(&mut tx, &mut draft, group.iter().map(Step::id)).await?;
         // Who asks again is answered from what is known.

@@ -1,13 +1,14 @@
-//! The port, in SQLite.
+//! The port, in rows.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
+use atelier_kit::sql;
 
 use super::groups::{Step, Told, What};
 use super::read::{self, ENTRY, EntryRow};
-use super::{SqliteLedger, load};
+use super::{SqlLedger, load};
 use crate::draft::{Draft, Live, Rank, State};
 use crate::error::Error;
 use crate::hours;
@@ -25,7 +26,7 @@ const MOST_EXPIRED: u32 = 1_000;
 const ENDED_BEFORE: Micros = 30 * 86_400_000_000;
 
 #[async_trait]
-impl Ledger for SqliteLedger {
+impl Ledger for SqlLedger {
     async fn reserve(&self, ask: &Ask, terms: &Terms, now: Micros) -> Result<Reserved, Error> {
         let what = What::Reserve {
             ask: Box::new(ask.clone()),
@@ -58,7 +59,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn grant(&self, grant: &NewGrant, now: Micros) -> Result<Grant, Error> {
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.begin().await?;
         if let Some(known) = read::grant(&mut tx, &grant.holder, &grant.key).await? {
             let given = &known.grant.given;
             let same = given.amount == grant.amount && given.origin == grant.origin;
@@ -79,7 +80,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn refund(&self, refund: &Refund, now: Micros) -> Result<Grant, Error> {
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.begin().await?;
         let mut draft = Draft::default();
         load::paid(&mut tx, &mut draft, [&*refund.generation]).await?;
         let paid = draft.paid.get(&refund.generation).cloned();
@@ -95,7 +96,7 @@ impl Ledger for SqliteLedger {
             return Err(Error::NotCharged);
         }
         let (refunded,): (i64,) =
-            sqlx::query_as("SELECT refunded FROM reservations WHERE generation = $1")
+            sql::query_as("SELECT refunded FROM reservations WHERE generation = $1")
                 .bind(&refund.generation)
                 .fetch_one(&mut *tx)
                 .await?;
@@ -118,7 +119,7 @@ impl Ledger for SqliteLedger {
         };
         let given = draft.give(&new, Some(&refund.generation), now)?;
         self.write(&mut tx, &draft).await?;
-        sqlx::query("UPDATE reservations SET refunded = refunded + $1 WHERE generation = $2")
+        sql::query("UPDATE reservations SET refunded = refunded + $1 WHERE generation = $2")
             .bind(amount)
             .bind(&refund.generation)
             .execute(&mut *tx)
@@ -131,7 +132,7 @@ impl Ledger for SqliteLedger {
         let (names, keys) = (BTreeSet::from([holder]), load::keys(due));
         let day = hours::day(now);
         let mut draft = Draft::default();
-        let mut reader = self.database.read().begin().await?;
+        let mut reader = self.database.read().snapshot().await?;
         load::holders(&mut reader, &mut draft, &names, day).await?;
         load::grants(&mut reader, &mut draft, &names, &keys).await?;
         if !draft.is_behind(holder, due, now) {
@@ -140,7 +141,7 @@ impl Ledger for SqliteLedger {
         drop(reader);
 
         let mut draft = Draft::default();
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.begin().await?;
         load::holders(&mut tx, &mut draft, &names, day).await?;
         load::grants(&mut tx, &mut draft, &names, &keys).await?;
         draft.sources = load::sources(&mut tx).await?;
@@ -152,8 +153,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn given(&self, holder: &str, key_prefix: &str) -> Result<i64, Error> {
-        let (given,): (i64,) = sqlx::query_as(
-            "SELECT COALESCE(SUM(amount), 0) FROM grants WHERE holder = $1 AND substr(key, 1, length($2)) = $2",
+        let (given,): (i64,) = sql::query_as(
+            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM grants WHERE holder = $1 AND substr(key, 1, length($2)) = $2",
         )
         .bind(holder)
         .bind(key_prefix)
@@ -173,7 +174,7 @@ impl Ledger for SqliteLedger {
             "{ENTRY} AND ($2 IS NULL OR (t.time <= (SELECT b.time FROM transfers b WHERE b.number = $2) AND t.number < $2)) \
              ORDER BY t.time DESC, t.number DESC LIMIT $3"
         );
-        let rows: Vec<EntryRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let rows: Vec<EntryRow> = sql::query_as(sqlx::AssertSqlSafe(sql))
             .bind(holder)
             .bind(before)
             .bind(limit)
@@ -190,10 +191,10 @@ impl Ledger for SqliteLedger {
         limit: u32,
     ) -> Result<Vec<Entry>, Error> {
         let sql = format!(
-            "{ENTRY} AND t.time >= MAX($2, COALESCE((SELECT a.time FROM transfers a WHERE a.number = $4), $2)) \
+            "{ENTRY} AND t.time >= COALESCE((SELECT a.time FROM transfers a WHERE a.number = $4 AND a.time > $2), $2) \
              AND t.time < $3 AND t.number > $4 ORDER BY t.time, t.number LIMIT $5"
         );
-        let rows: Vec<EntryRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let rows: Vec<EntryRow> = sql::query_as(sqlx::AssertSqlSafe(sql))
             .bind(holder)
             .bind(month.from)
             .bind(month.to)
@@ -205,7 +206,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn balance_at(&self, holder: &str, time: Micros) -> Result<i64, Error> {
-        let balance: Option<(i64,)> = sqlx::query_as(
+        let balance: Option<(i64,)> = sql::query_as(
             "SELECT balance FROM transfers WHERE holder = $1 AND time < $2 ORDER BY time DESC, number DESC LIMIT 1",
         )
         .bind(holder)
@@ -231,7 +232,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn overdue(&self, now: Micros, limit: u32) -> Result<Vec<Overdue>, Error> {
-        let rows: Vec<(String, String, Micros)> = sqlx::query_as(
+        let rows: Vec<(String, String, Micros)> = sql::query_as(
             "SELECT generation, service, lease_time FROM reservations \
              WHERE state = 'open' AND lease_time <= $1 ORDER BY lease_time, generation LIMIT $2",
         )
@@ -244,8 +245,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn keep(&self, id: &str, lease: Micros) -> Result<(), Error> {
-        let mut tx = self.database.begin().await?;
-        sqlx::query(
+        let mut tx = self.begin().await?;
+        sql::query(
             "UPDATE reservations SET lease_time = $1 WHERE generation = $2 AND state = 'open' AND lease_time < $1",
         )
         .bind(lease)
@@ -257,7 +258,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn expire(&self, now: Micros, limit: u32) -> Result<u32, Error> {
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.begin().await?;
         let expired = read::expired(&mut tx, now, limit.min(MOST_EXPIRED)).await?;
         let names: BTreeSet<&str> = expired.iter().map(|(holder, ..)| &**holder).collect();
         let mut draft = Draft::default();
@@ -282,7 +283,7 @@ impl Ledger for SqliteLedger {
             }
             self.write(&mut tx, &draft).await?;
         }
-        sqlx::query("DELETE FROM reservations WHERE holder = '' AND end_time < $1")
+        sql::query("DELETE FROM reservations WHERE holder = '' AND end_time < $1")
             .bind(now.saturating_sub(ENDED_BEFORE))
             .execute(&mut *tx)
             .await?;
@@ -291,7 +292,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn leave(&self, holder: &str, now: Micros) -> Result<u64, Error> {
-        let mut tx = self.database.begin().await?;
+        let mut tx = self.begin().await?;
         let names = BTreeSet::from([holder]);
         let mut draft = Draft::default();
         load::holders(&mut tx, &mut draft, &names, hours::day(now)).await?;
@@ -299,18 +300,18 @@ impl Ledger for SqliteLedger {
         draft.take_all(holder, now);
         self.write(&mut tx, &draft).await?;
         // What comes back to a grant that has expired is taken at once, by whichever clock.
-        sqlx::query("UPDATE grants SET expire_time = 0, note = '', actor = '' WHERE holder = $1")
+        sql::query("UPDATE grants SET expire_time = 0, note = '', actor = '' WHERE holder = $1")
             .bind(holder)
             .execute(&mut *tx)
             .await?;
-        sqlx::query(
+        sql::query(
             "INSERT INTO departures (holder, time) VALUES ($1, $2) ON CONFLICT (holder) DO NOTHING",
         )
         .bind(holder)
         .bind(now)
         .execute(&mut *tx)
         .await?;
-        let (entries,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM transfers WHERE holder = $1")
+        let (entries,): (i64,) = sql::query_as("SELECT COUNT(*) FROM transfers WHERE holder = $1")
             .bind(holder)
             .fetch_one(&mut *tx)
             .await?;

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use atelier_kit::moment::Micros;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+use atelier_kit::sql::{self, Cells, QueryBuilder, Reading, narrow};
 
 use super::unreadable;
 use crate::draft::{Draft, Hold, Holder, Live, Paid, Rank, Sources, State};
@@ -13,11 +12,11 @@ use crate::known::{House, Medium, NewGrant, Payer, Spent};
 
 /// The generations of these that something was set aside for, with what is held for them and what their holders may spend.
 pub(super) async fn paid(
-    reader: &mut SqliteConnection,
+    reader: &mut Reading,
     draft: &mut Draft,
     generations: impl IntoIterator<Item = &str>,
 ) -> Result<(), sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+    let mut query = QueryBuilder::new(
         "SELECT r.generation, r.holder, r.medium, r.payer, r.network, r.prices, r.amount, r.charged, r.shortfall, \
          r.remaining, r.state, r.create_time, t.grant_id, t.amount AS held, g.priority, g.expire_time, \
          COALESCE(b.amount, 0) AS available, COALESCE((SELECT l.time FROM transfers l WHERE l.holder = r.holder \
@@ -35,7 +34,7 @@ pub(super) async fn paid(
     // They were set aside in the order of spending.
     query.push(" ORDER BY t.number");
     for row in query.build().fetch_all(reader).await? {
-        let generation: String = row.try_get("generation")?;
+        let generation: String = row.cell("generation")?;
         let hold = hold(&row)?;
         if let Some(paid) = draft.paid.get_mut(&generation) {
             paid.holds.extend(hold);
@@ -44,64 +43,67 @@ pub(super) async fn paid(
         let mut paid = paid_row(&row)?;
         paid.holds.extend(hold);
         let holder = draft.holders.entry(paid.holder.clone()).or_default();
-        holder.available = row.try_get("available")?;
-        holder.last = row.try_get("last")?;
+        holder.available = row.cell("available")?;
+        holder.last = row.cell("last")?;
         draft.paid.insert(generation, paid);
     }
     Ok(())
 }
 
-fn hold(row: &SqliteRow) -> Result<Option<Hold>, sqlx::Error> {
-    let Some(id) = row.try_get::<Option<String>, _>("grant_id")? else {
+fn hold(row: &impl Cells) -> Result<Option<Hold>, sqlx::Error> {
+    let Some(id) = row.cell::<Option<String>>("grant_id")? else {
         return Ok(None);
     };
     Ok(Some(Hold {
         rank: rank(row, id)?,
-        amount: row.try_get("held")?,
+        amount: row.cell("held")?,
     }))
 }
 
-fn rank(row: &SqliteRow, id: String) -> Result<Rank, sqlx::Error> {
-    let expire_time: Option<Micros> = row.try_get("expire_time")?;
+fn rank(row: &impl Cells, id: String) -> Result<Rank, sqlx::Error> {
+    let expire_time: Option<Micros> = row.cell("expire_time")?;
     Ok(Rank {
-        priority: row.try_get("priority")?,
+        priority: narrow(row.cell("priority")?)?,
         expire_time: expire_time.unwrap_or(Micros::MAX),
         id,
     })
 }
 
-fn paid_row(row: &SqliteRow) -> Result<Paid, sqlx::Error> {
-    let payer: &str = row.try_get("payer")?;
-    let state: &str = row.try_get("state")?;
-    let medium: &str = row.try_get("medium")?;
+fn paid_row(row: &impl Cells) -> Result<Paid, sqlx::Error> {
+    let payer: String = row.cell("payer")?;
+    let state: String = row.cell("state")?;
+    let medium: String = row.cell("medium")?;
     Ok(Paid {
-        holder: row.try_get("holder")?,
-        medium: Medium::of(medium).ok_or_else(|| unreadable("medium", medium))?,
-        payer: match payer {
+        holder: row.cell("holder")?,
+        medium: Medium::of(&medium).ok_or_else(|| unreadable("medium", &medium))?,
+        payer: match payer.as_str() {
             "house" => Payer::House,
             _ => Payer::Holder,
         },
-        network: row.try_get("network")?,
-        tariff: serde_json::from_str(row.try_get("prices")?)
+        network: row.cell("network")?,
+        tariff: serde_json::from_str(&row.cell::<String>("prices")?)
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-        amount: row.try_get("amount")?,
-        charged: row.try_get("charged")?,
-        shortfall: row.try_get("shortfall")?,
-        remaining: row.try_get("remaining")?,
-        state: State::of(state).ok_or_else(|| unreadable("state", state))?,
-        create_time: row.try_get("create_time")?,
+        amount: row.cell("amount")?,
+        charged: row.cell("charged")?,
+        shortfall: row.cell("shortfall")?,
+        remaining: row
+            .cell::<Option<i64>>("remaining")?
+            .map(narrow)
+            .transpose()?,
+        state: State::of(&state).ok_or_else(|| unreadable("state", &state))?,
+        create_time: row.cell("create_time")?,
         holds: Vec::new(),
     })
 }
 
 /// These holders: what they may spend and what of, how many of theirs are at work, and how many they have begun in a day.
 pub(super) async fn holders(
-    reader: &mut SqliteConnection,
+    reader: &mut Reading,
     draft: &mut Draft,
     names: &BTreeSet<&str>,
     day: i64,
 ) -> Result<(), sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new("WITH asked (holder) AS (");
+    let mut query = QueryBuilder::new("WITH asked (holder) AS (");
     query.push_values(names, |mut row, name| {
         row.push_bind(*name);
     });
@@ -121,16 +123,16 @@ pub(super) async fn holders(
     }
     query.push(" FROM asked a");
     for row in query.build().fetch_all(&mut *reader).await? {
-        let name: String = row.try_get("holder")?;
+        let name: String = row.cell("holder")?;
         for medium in Medium::ALL {
-            let used = row.try_get(medium.name())?;
+            let used = narrow(row.cell(medium.name())?)?;
             draft.used.insert((name.clone(), medium, day), used);
         }
         let holder = Holder {
-            available: row.try_get("available")?,
-            open: row.try_get("open")?,
-            last: row.try_get("last")?,
-            left: row.try_get("left_house")?,
+            available: row.cell("available")?,
+            open: narrow(row.cell("open")?)?,
+            last: row.cell("last")?,
+            left: row.cell("left_house")?,
             ..Holder::default()
         };
         draft.holders.insert(name, holder);
@@ -140,12 +142,12 @@ pub(super) async fn holders(
 
 /// The grants of these holders that something is left of, and which of the keys of what is due to them are used.
 pub(super) async fn grants(
-    reader: &mut SqliteConnection,
+    reader: &mut Reading,
     draft: &mut Draft,
     names: &BTreeSet<&str>,
     due: &BTreeSet<(&str, &str)>,
 ) -> Result<(), sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+    let mut query = QueryBuilder::new(
         "SELECT holder, NULL AS key, id, priority, expire_time, available FROM grants \
          WHERE available > 0 AND holder IN ",
     );
@@ -162,14 +164,14 @@ pub(super) async fn grants(
         query.push(")");
     }
     for row in query.build().fetch_all(reader).await? {
-        let name: &str = row.try_get("holder")?;
-        let holder = draft.holders.entry(name.to_owned()).or_default();
-        if let Some(key) = row.try_get("key")? {
+        let name: String = row.cell("holder")?;
+        let holder = draft.holders.entry(name).or_default();
+        if let Some(key) = row.cell("key")? {
             holder.keys.insert(key);
         } else {
             holder.grants.push(Live {
-                rank: rank(&row, row.try_get("id")?)?,
-                available: row.try_get("available")?,
+                rank: rank(&row, row.cell("id")?)?,
+                available: row.cell("available")?,
             });
         }
     }
@@ -194,29 +196,28 @@ pub(super) fn keys<'d>(
 
 /// How many are at work of each of these networks.
 pub(super) async fn networks(
-    reader: &mut SqliteConnection,
+    reader: &mut Reading,
     draft: &mut Draft,
     networks: &BTreeSet<&[u8]>,
 ) -> Result<(), sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+    let mut query = QueryBuilder::new(
         "SELECT network, COUNT(*) FROM reservations WHERE state = 'open' AND network IS NOT NULL AND network IN ",
     );
     query.push_tuples(networks, |mut row, network| {
         row.push_bind(*network);
     });
     query.push(" GROUP BY network");
-    let found: Vec<(Vec<u8>, u32)> = query.build_query_as().fetch_all(reader).await?;
-    draft.networks.extend(found);
+    let found: Vec<(Vec<u8>, i64)> = query.build_query_as().fetch_all(reader).await?;
+    for (network, open) in found {
+        draft.networks.insert(network, narrow(open)?);
+    }
     Ok(())
 }
 
 /// What was spent in this hour and this day.
-pub(super) async fn spent(
-    reader: &mut SqliteConnection,
-    now: Micros,
-) -> Result<Spent, sqlx::Error> {
+pub(super) async fn spent(reader: &mut Reading, now: Micros) -> Result<Spent, sqlx::Error> {
     let day = hours::hours_of(hours::day(now));
-    let rows: Vec<(bool, i64, i64)> = sqlx::query_as(
+    let rows: Vec<(bool, i64, i64)> = sql::query_as(
         "SELECT scope = 'house', hour, amount FROM spending \
          WHERE scope IN ('all', 'house') AND hour >= $1 AND hour < $2",
     )
@@ -239,8 +240,8 @@ pub(super) async fn spent(
 }
 
 /// What stands in the accounts that credits come from.
-pub(super) async fn sources(reader: &mut SqliteConnection) -> Result<Sources, sqlx::Error> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
+pub(super) async fn sources(reader: &mut Reading) -> Result<Sources, sqlx::Error> {
+    let rows: Vec<(String, i64)> = sql::query_as(
         "SELECT account, amount FROM balances WHERE account IN ('issued', 'shortfall', 'anonymous')",
     )
     .fetch_all(reader)

@@ -1,4 +1,4 @@
-//! The book in SQLite; the one place where this crate writes SQL.
+//! The book in rows; the one place where this crate writes SQL.
 
 mod groups;
 mod ledger;
@@ -9,22 +9,18 @@ mod write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use atelier_kit::sqlite::{Database, Write, Writer, is_busy};
-use sqlx::migrate::Migrator;
+use atelier_kit::sql::{Database, Migrations, Transaction, Writer, is_busy};
 
 use crate::draft::Draft;
 use crate::error::Error;
 use crate::known::Grant;
 
-/// The table that says which of the migrations here have been applied, so that the tables of others can be beside these.
-const MIGRATIONS_TABLE: &str = "_ledger_migrations";
-
-/// The migrations of the ledger's tables; apply them before the service's own.
-pub fn migrations() -> Migrator {
-    let mut migrator = sqlx::migrate!("./migrations");
-    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    migrator
-}
+/// The ledger's tables; they come before the service's own.
+pub const MIGRATIONS: Migrations = Migrations {
+    table: "_ledger_migrations",
+    sqlite: || sqlx::migrate!("migrations/sqlite"),
+    postgres: Some(|| sqlx::migrate!("migrations/postgres")),
+};
 
 /// What a service keeps beside the book, in the same transaction.
 #[async_trait]
@@ -33,16 +29,19 @@ pub trait Beside: Send + Sync + 'static {
     async fn granted(&self, writer: &mut Writer, grant: &Grant) -> Result<(), sqlx::Error>;
 }
 
-/// The book in a service's own SQLite file. Clones are the same.
+/// The name of the book among those who write to one schema.
+const BOOK: &str = "ledger";
+
+/// The book in a service's own database. Clones are the same.
 #[derive(Clone)]
-pub struct SqliteLedger {
+pub struct SqlLedger {
     database: Database,
     beside: Arc<dyn Beside>,
     steps: Arc<groups::Steps>,
 }
 
-impl SqliteLedger {
-    /// In this file, to which [`migrations`] were applied.
+impl SqlLedger {
+    /// In this database, to which [`MIGRATIONS`] were applied.
     pub fn new(database: Database, beside: Arc<dyn Beside>) -> Self {
         Self {
             database,
@@ -51,8 +50,15 @@ impl SqliteLedger {
         }
     }
 
+    /// Begins to write. The book has one writer at a time, and keeps nobody from signing in: all that is read here to decide what
+    /// is written are the book's own tables, which are written here alone, and always under this name. What is kept beside it are
+    /// rows that are only added.
+    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        self.database.begin_beside(&[BOOK]).await
+    }
+
     /// Writes what has changed, and what is kept beside it.
-    async fn write(&self, write: &mut Write, draft: &Draft) -> Result<(), sqlx::Error> {
+    async fn write(&self, write: &mut Transaction, draft: &Draft) -> Result<(), sqlx::Error> {
         write::changes(write, &draft.changes).await?;
         for given in &draft.changes.grants {
             if !given.grant.given.actor.is_empty() {

@@ -1,17 +1,16 @@
 //! The changes of a draft, in one statement for each table.
 
-use atelier_kit::sqlite::Write;
-use sqlx::{QueryBuilder, Sqlite};
+use atelier_kit::sql::{QueryBuilder, Transaction};
 
 use crate::draft::{Changes, State};
 use crate::known::{Medium, Payer};
 use crate::tariff::Tariff;
 
-/// SQLite takes 32,766 values in a statement.
+/// SQLite takes 32,766 values in a statement, and PostgreSQL 65,535.
 const ROWS: usize = 1_000;
 
 /// Writes all of it.
-pub(super) async fn changes(write: &mut Write, changes: &Changes) -> Result<(), sqlx::Error> {
+pub(super) async fn changes(write: &mut Transaction, changes: &Changes) -> Result<(), sqlx::Error> {
     grants(write, changes).await?;
     transfers(write, changes).await?;
     reservations(write, changes).await?;
@@ -20,9 +19,9 @@ pub(super) async fn changes(write: &mut Write, changes: &Changes) -> Result<(), 
 }
 
 /// What may be spent of them comes with their rows in the book.
-async fn grants(write: &mut Write, changes: &Changes) -> Result<(), sqlx::Error> {
+async fn grants(write: &mut Transaction, changes: &Changes) -> Result<(), sqlx::Error> {
     for grants in changes.grants.chunks(ROWS) {
-        QueryBuilder::<Sqlite>::new(
+        QueryBuilder::new(
             "INSERT INTO grants (id, holder, key, origin, amount, priority, expire_time, note, actor, generation, create_time) ",
         )
         .push_values(grants, |mut row, given| {
@@ -46,9 +45,9 @@ async fn grants(write: &mut Write, changes: &Changes) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-async fn transfers(write: &mut Write, changes: &Changes) -> Result<(), sqlx::Error> {
+async fn transfers(write: &mut Transaction, changes: &Changes) -> Result<(), sqlx::Error> {
     for transfers in changes.transfers.chunks(ROWS) {
-        QueryBuilder::<Sqlite>::new(
+        QueryBuilder::new(
             "INSERT INTO transfers (time, kind, source, target, amount, holder, balance, grant_id, generation) ",
         )
         .push_values(transfers, |mut row, transfer| {
@@ -80,13 +79,13 @@ fn prices(tariff: &Tariff) -> Result<String, sqlx::Error> {
     serde_json::to_string(tariff).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-async fn reservations(write: &mut Write, changes: &Changes) -> Result<(), sqlx::Error> {
+async fn reservations(write: &mut Transaction, changes: &Changes) -> Result<(), sqlx::Error> {
     for reservations in changes.reservations.chunks(ROWS) {
         let mut rows = Vec::with_capacity(reservations.len());
         for reservation in reservations {
             rows.push((reservation, prices(&reservation.ask.tariff)?));
         }
-        QueryBuilder::<Sqlite>::new(
+        QueryBuilder::new(
             "INSERT INTO reservations (generation, holder, service, medium, model, payer, network, prices, amount, \
              remaining, counted, state, lease_time, create_time) ",
         )
@@ -115,10 +114,10 @@ async fn reservations(write: &mut Write, changes: &Changes) -> Result<(), sqlx::
 }
 
 /// Rows that only say that it is too late to set something aside.
-async fn ended_before(write: &mut Write, changes: &Changes) -> Result<(), sqlx::Error> {
+async fn ended_before(write: &mut Transaction, changes: &Changes) -> Result<(), sqlx::Error> {
     let free = prices(&Tariff::default())?;
     for ended in changes.ended_before.chunks(ROWS) {
-        QueryBuilder::<Sqlite>::new(
+        QueryBuilder::new(
             "INSERT INTO reservations (generation, holder, service, medium, model, payer, prices, amount, counted, state, \
              lease_time, create_time, end_time) ",
         )
@@ -129,7 +128,7 @@ async fn ended_before(write: &mut Write, changes: &Changes) -> Result<(), sqlx::
                 .push("''")
                 .push_bind(payer(Payer::Holder))
                 .push_bind(&free)
-                .push("0, 0")
+                .push("0, FALSE")
                 .push_bind(State::Released.name())
                 .push_bind(time)
                 .push_bind(time)
@@ -142,11 +141,10 @@ async fn ended_before(write: &mut Write, changes: &Changes) -> Result<(), sqlx::
     Ok(())
 }
 
-async fn ended(write: &mut Write, changes: &Changes) -> Result<(), sqlx::Error> {
+async fn ended(write: &mut Transaction, changes: &Changes) -> Result<(), sqlx::Error> {
     for ended in changes.ended.chunks(ROWS) {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "WITH ends (of, state, charged, shortfall, counted, time) AS (",
-        );
+        let mut query =
+            QueryBuilder::new("WITH ends (of, state, charged, shortfall, counted, time) AS (");
         query.push_values(ended, |mut row, end| {
             row.push_bind(&end.generation)
                 .push_bind(end.state.name())

@@ -4,13 +4,13 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 
-use atelier_kit::sqlite::Database;
+use atelier_kit::sql::{self, Database};
 use atelier_kit::testing::{campaign, crash};
 use atelier_ledger::{Bounds, Ledger as _, NewGrant, Terms};
 
 use crate::audit::audit;
 use crate::stage::{
-    Book, DAY, HOUR, NOW, ask, ended, file, grant, house, pictures, process, refund, terms,
+    Book, DAY, HOUR, NOW, ask, copy, ended, grant, house, pictures, process, refund, terms,
 };
 
 /// Tells this test binary to be the process that dies, and in which folder.
@@ -124,8 +124,8 @@ async fn work(book: &Book, what: &str) -> String {
 }
 
 /// A book in which each of them has something to do.
-async fn prepare(path: &Path) {
-    let book = Book::open(path).await;
+async fn prepare(folder: &Path) {
+    let book = Book::open(folder).await;
     for (key, amount, expire_time) in [
         ("gone", 20, Some(NOW + HOUR)),
         ("soon", 30, Some(NOW + DAY)),
@@ -164,32 +164,40 @@ async fn prepare(path: &Path) {
     book.database.close().await;
 }
 
-/// All that is in a book, but for the ids that chance makes.
+/// All that is in a book, but for the ids that chance makes. A number of the book is told by its place: a server does not use a
+/// number again that it gave to somebody who died.
 async fn contents(database: &Database) -> Vec<String> {
     let tables = [
-        "SELECT 'balance ' || account || ' ' || amount FROM balances ORDER BY account",
-        "SELECT 'grant ' || holder || ' ' || key || ' ' || amount || ' ' || available || ' ' || COALESCE(expire_time, '-') \
-         || ' ' || note || ' ' || actor || ' ' || COALESCE(generation, '-') || ' ' || create_time FROM grants ORDER BY holder, key",
-        "SELECT 'reservation ' || generation || ' ' || holder || ' ' || payer || ' ' || COALESCE(hex(network), '-') || ' ' \
-         || prices || ' ' || amount || ' ' || charged || ' ' || shortfall || ' ' || refunded || ' ' || COALESCE(remaining, '-') || ' ' || counted \
-         || ' ' || state || ' ' || lease_time || ' ' || create_time || ' ' || COALESCE(end_time, '-') \
+        "SELECT 'balance ' || account || ' ' || CAST(amount AS TEXT) FROM balances ORDER BY account",
+        "SELECT 'grant ' || holder || ' ' || key || ' ' || CAST(amount AS TEXT) || ' ' || CAST(available AS TEXT) || ' ' \
+         || COALESCE(CAST(expire_time AS TEXT), '-') || ' ' || note || ' ' || actor || ' ' || COALESCE(generation, '-') || ' ' \
+         || CAST(create_time AS TEXT) FROM grants ORDER BY holder, key",
+        "SELECT 'reservation ' || generation || ' ' || holder || ' ' || payer || ' ' || prices || ' ' || CAST(amount AS TEXT) || ' ' \
+         || CAST(charged AS TEXT) || ' ' || CAST(shortfall AS TEXT) || ' ' || CAST(refunded AS TEXT) || ' ' \
+         || COALESCE(CAST(remaining AS TEXT), '-') || CASE WHEN counted THEN ' counted ' ELSE ' ' END || state || ' ' \
+         || CAST(lease_time AS TEXT) || ' ' || CAST(create_time AS TEXT) || ' ' || COALESCE(CAST(end_time AS TEXT), '-') \
          FROM reservations ORDER BY generation",
-        "SELECT 'transfer ' || number || ' ' || time || ' ' || kind || ' ' || source || ' ' || target || ' ' || t.amount || ' ' \
-         || COALESCE(balance, '-') || ' ' || COALESCE(g.key, '-') || ' ' || COALESCE(t.generation, '-') \
+        "SELECT 'transfer ' || CAST(ROW_NUMBER() OVER (ORDER BY number) AS TEXT) || ' ' || CAST(time AS TEXT) || ' ' || kind || ' ' \
+         || source || ' ' || target || ' ' || CAST(t.amount AS TEXT) || ' ' || COALESCE(CAST(balance AS TEXT), '-') || ' ' \
+         || COALESCE(g.key, '-') || ' ' || COALESCE(t.generation, '-') \
          FROM transfers t LEFT JOIN grants g ON g.id = t.grant_id ORDER BY number",
-        "SELECT 'used ' || holder || ' ' || medium || ' ' || day || ' ' || used FROM quota_uses ORDER BY holder, medium, day",
-        "SELECT 'spent ' || scope || ' ' || hour || ' ' || amount FROM spending ORDER BY scope, hour",
+        "SELECT 'used ' || holder || ' ' || medium || ' ' || CAST(day AS TEXT) || ' ' || CAST(used AS TEXT) FROM quota_uses \
+         ORDER BY holder, medium, day",
+        "SELECT 'spent ' || scope || ' ' || CAST(hour AS TEXT) || ' ' || CAST(amount AS TEXT) FROM spending ORDER BY scope, hour",
         "SELECT 'left ' || holder FROM departures ORDER BY holder",
-        "SELECT 'told ' || actor || ' ' || amount FROM told ORDER BY id",
+        "SELECT 'told ' || actor || ' ' || CAST(amount AS TEXT) FROM told ORDER BY id",
     ];
     let mut lines = Vec::new();
     for sql in tables {
-        let rows: Vec<(String,)> = sqlx::query_as(sql)
+        let rows: Vec<(String,)> = sql::query_as(sql).fetch_all(database.read()).await.unwrap();
+        lines.extend(rows.into_iter().map(|(line,)| line));
+    }
+    let networks: Vec<(String, Option<Vec<u8>>)> =
+        sql::query_as("SELECT generation, network FROM reservations ORDER BY generation")
             .fetch_all(database.read())
             .await
             .unwrap();
-        lines.extend(rows.into_iter().map(|(line,)| line));
-    }
+    lines.extend(networks.iter().map(|row| format!("network {row:?}")));
     lines
 }
 
@@ -200,26 +208,19 @@ async fn victim() {
         return;
     };
     let what = std::env::var_os(WORK).unwrap().into_string().unwrap();
-    let book = Book::open(&file(&folder)).await;
+    let book = Book::open(&folder).await;
     work(&book, &what).await;
-}
-
-/// A new folder with what was prepared.
-fn copy(prepared: &Path) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(prepared, file(folder.path())).unwrap();
-    folder
 }
 
 #[tokio::test]
 async fn a_crash_between_any_two_statements_leaves_all_or_nothing_and_is_made_good() {
     let room = tempfile::tempdir().unwrap();
-    let prepared = file(room.path());
-    prepare(&prepared).await;
+    let prepared = room.path();
+    prepare(prepared).await;
     let mut points = 0;
     for what in WORKS {
-        let folder = copy(&prepared);
-        let book = Book::open(&file(folder.path())).await;
+        let folder = copy(prepared);
+        let book = Book::open(folder.path()).await;
         let before = contents(&book.database).await;
         let answer = work(&book, what).await;
         audit(&book.database).await;
@@ -228,7 +229,7 @@ async fn a_crash_between_any_two_statements_leaves_all_or_nothing_and_is_made_go
 
         let (mut nothing, mut all) = (0, 0);
         for point in 1.. {
-            let folder = copy(&prepared);
+            let folder = copy(prepared);
             let victim = process("crashes::victim")
                 .env(VICTIM, folder.path())
                 .env(WORK, what)
@@ -240,7 +241,7 @@ async fn a_crash_between_any_two_statements_leaves_all_or_nothing_and_is_made_go
                 break;
             }
             assert_eq!(end.signal(), Some(ABORTED), "{what} at {point}: {end}");
-            let book = Book::open(&file(folder.path())).await;
+            let book = Book::open(folder.path()).await;
             audit(&book.database).await;
             let left = contents(&book.database).await;
             if left == before {

@@ -1,5 +1,6 @@
 //! Ends: what is charged and what comes back, once, in whatever order it is told.
 
+use atelier_kit::sql;
 use atelier_ledger::{Amounts, Ledger as _, NewGrant, Refusal, Settled};
 
 use crate::audit::audit;
@@ -199,7 +200,7 @@ async fn a_full_account_of_shortfalls_keeps_no_generation_from_ending() {
     book.give("ana", 100).await;
     let full = i64::MAX / 4;
     let mut tx = book.database.begin().await.unwrap();
-    sqlx::query("INSERT INTO transfers (time, kind, source, target, amount) VALUES ($1, 'shortfall', 'shortfall', 'revenue', $2)")
+    sql::query("INSERT INTO transfers (time, kind, source, target, amount) VALUES ($1, 'shortfall', 'shortfall', 'revenue', $2)")
         .bind(NOW)
         .bind(full - 3)
         .execute(&mut *tx)

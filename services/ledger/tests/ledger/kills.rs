@@ -9,12 +9,13 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use atelier_kit::moment::Micros;
+use atelier_kit::sql;
 use atelier_kit::testing::{campaign, eventually};
 use atelier_ledger::{Error, Ledger as _, NewGrant, Terms};
 
 use crate::audit::audit;
 use crate::stage::{
-    Book, HOUR, NOW, SECOND, ask, ended, file, grant, house, pictures, process, refund, terms,
+    Book, HOUR, NOW, SECOND, ask, ended, grant, house, pictures, process, refund, terms,
 };
 
 /// Tells this test binary to be the process that is killed, and in which folder.
@@ -51,7 +52,7 @@ async fn victim() {
         return;
     };
     let seed = std::env::var_os(SEED).unwrap().into_string().unwrap();
-    let book = Book::open(&file(&folder)).await;
+    let book = Book::open(&folder).await;
     std::fs::write(folder.join(format!("alive-{seed}")), b"").unwrap();
     let all = (0..AT_ONCE).map(|task| {
         let chance = fastrand::Rng::with_seed(seed.parse::<u64>().unwrap() ^ task);
@@ -160,15 +161,17 @@ async fn holds(book: &Book, folder: &Path, kinds: &mut BTreeMap<String, u64>) {
         let amount: i64 = amount.parse().unwrap_or_else(|_| panic!("{line}"));
         let sql = match kind {
             "reserved" => {
-                "SELECT amount, 1 FROM reservations WHERE generation = $1 AND holder <> ''"
+                "SELECT amount, TRUE FROM reservations WHERE generation = $1 AND holder <> ''"
             }
             "settled" => "SELECT charged, state <> 'open' FROM reservations WHERE generation = $1",
-            "released" => "SELECT 0, state <> 'open' FROM reservations WHERE generation = $1",
-            "given" => "SELECT amount, 1 FROM grants WHERE id = $1",
+            "released" => {
+                "SELECT CAST(0 AS BIGINT), state <> 'open' FROM reservations WHERE generation = $1"
+            }
+            "given" => "SELECT amount, TRUE FROM grants WHERE id = $1",
             "expired" | "looked" => continue,
             _ => panic!("{line}"),
         };
-        let known: Option<(i64, bool)> = sqlx::query_as(sql)
+        let known: Option<(i64, bool)> = sql::query_as(sql)
             .bind(id)
             .fetch_optional(book.database.read())
             .await

@@ -1,4 +1,4 @@
-//! What the book promises, shown on a real file: each rule by itself, in races, through crashes, and against a model.
+//! What the book promises, shown on a real file or server: each rule by itself, in races, through crashes, and against a model.
 
 mod audit;
 mod bounds;

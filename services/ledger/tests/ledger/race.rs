@@ -1,4 +1,4 @@
-//! Two processes at once on one file: as many are paid for as there is money, and not one more.
+//! Two processes at once on one book: as many are paid for as there is money, and not one more.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use atelier_ledger::{Error, Ledger as _, Refusal};
 use futures_util::future::join_all;
 
 use crate::audit::audit;
-use crate::stage::{Book, NOW, ask, ended, file, pictures, process, terms};
+use crate::stage::{Book, NOW, ask, ended, pictures, process, terms};
 
 /// Tells this test binary to be one of the two, and in which folder.
 const RACER: &str = "ATELIER_TEST_RACER";
@@ -23,7 +23,7 @@ async fn racer() {
         return;
     };
     let name = std::env::var_os(NAME).unwrap().into_string().unwrap();
-    let book = Book::open(&file(&folder)).await;
+    let book = Book::open(&folder).await;
     std::fs::write(folder.join(format!("{name}-ready")), b"").unwrap();
     while !folder.join("go").exists() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;

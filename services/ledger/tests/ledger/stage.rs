@@ -1,13 +1,14 @@
-//! A book on a file, and short words for what is asked of it.
+//! A book in a folder, or on the server that stands for it, and short words for what is asked of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer};
-use atelier_ledger::store::{Beside, SqliteLedger, migrations};
+use atelier_kit::sql::{self, Database, Writer};
+use atelier_kit::testing::servers;
+use atelier_ledger::store::{Beside, MIGRATIONS, SqlLedger};
 use atelier_ledger::{
     Amounts, Ask, Bounds, Error, Grant, Ledger as _, Medium, NewGrant, Origin, Payer, Refund,
     Refusal, Tariff, Terms,
@@ -27,7 +28,7 @@ struct Notes;
 #[async_trait]
 impl Beside for Notes {
     async fn granted(&self, writer: &mut Writer, grant: &Grant) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO told (id, actor, amount) VALUES ($1, $2, $3)")
+        sql::query("INSERT INTO told (id, actor, amount) VALUES ($1, $2, $3)")
             .bind(&grant.id)
             .bind(&grant.given.actor)
             .bind(grant.given.amount)
@@ -40,25 +41,28 @@ impl Beside for Notes {
     }
 }
 
-/// A book, and the file that it is in.
+/// A book, and the database that it is in.
 #[derive(Clone)]
 pub struct Book {
-    pub ledger: SqliteLedger,
+    pub ledger: SqlLedger,
     pub database: Database,
 }
 
 impl Book {
-    pub async fn open(path: &Path) -> Self {
-        let database = Database::open(path, &[&migrations()]).await.unwrap();
-        let known: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM sqlite_master WHERE name = 'told'")
-                .fetch_optional(database.read())
-                .await
-                .unwrap();
-        if known.is_none() {
+    /// The one of a folder.
+    pub async fn open(folder: &Path) -> Self {
+        let database = match servers::postgres_of(folder) {
+            Some(server) => Database::schema(&server, "ledger", &[MIGRATIONS]).await,
+            None => Database::file(&folder.join(FILE), &[MIGRATIONS]).await,
+        };
+        let database = database.unwrap();
+        let known = sql::query("SELECT id FROM told LIMIT 1")
+            .fetch_optional(database.read())
+            .await;
+        if known.is_err() {
             let mut tx = database.begin().await.unwrap();
-            sqlx::query(
-                "CREATE TABLE IF NOT EXISTS told (id TEXT PRIMARY KEY, actor TEXT, amount INTEGER)",
+            sql::query(
+                "CREATE TABLE IF NOT EXISTS told (id TEXT PRIMARY KEY, actor TEXT, amount BIGINT)",
             )
             .execute(&mut *tx)
             .await
@@ -66,7 +70,7 @@ impl Book {
             tx.commit().await.unwrap();
         }
         Self {
-            ledger: SqliteLedger::new(database.clone(), Arc::new(Notes)),
+            ledger: SqlLedger::new(database.clone(), Arc::new(Notes)),
             database,
         }
     }
@@ -74,7 +78,7 @@ impl Book {
     /// One in a folder of its own, which ends with the guard.
     pub async fn new() -> (Self, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        (Self::open(&file(folder.path())).await, folder)
+        (Self::open(folder.path()).await, folder)
     }
 
     /// Gives a holder so much that does not expire.
@@ -97,7 +101,7 @@ impl Book {
     }
 
     pub async fn count(&self, sql: &'static str) -> i64 {
-        let (count,): (i64,) = sqlx::query_as(sql)
+        let (count,): (i64,) = sql::query_as(sql)
             .fetch_one(self.database.read())
             .await
             .unwrap();
@@ -105,9 +109,17 @@ impl Book {
     }
 }
 
-/// The file of a book in a folder.
-pub fn file(folder: &Path) -> PathBuf {
-    folder.join("book.db")
+/// The file of a book in its folder.
+const FILE: &str = "book.db";
+
+/// A new folder whose book is a copy of another's, which nobody has open.
+pub fn copy(prepared: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    servers::copy_databases(prepared, folder.path());
+    if servers::Store::chosen() == servers::Store::Sqlite {
+        std::fs::copy(prepared.join(FILE), folder.path().join(FILE)).unwrap();
+    }
+    folder
 }
 
 /// Pictures at a millionth each: their number is their cost.
@@ -196,6 +208,7 @@ pub fn process(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", test, "--nocapture"])
+        .envs(servers::shared_with_children())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command

@@ -1,10 +1,12 @@
 //! Where conversations are kept.
 
+mod mongo;
 mod projection;
-mod sqlite;
+mod sql;
 
+pub use mongo::{MongoConversationStore, ReplyDocuments};
 pub use projection::ReplyRows;
-pub use sqlite::SqliteConversationStore;
+pub use sql::SqlConversationStore;
 
 /// What the driver says is told to the rules as a failure of the store.
 impl From<sqlx::Error> for crate::error::Error {

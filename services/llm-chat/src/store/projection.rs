@@ -7,11 +7,10 @@ use atelier_generation::store::Projection;
 use atelier_generation::{End, GenerationRecord, NewGeneration, Refusal};
 use atelier_kit::fault::Fault;
 use atelier_kit::moment::{self, Micros};
-use atelier_kit::sqlite::Writer;
+use atelier_kit::sql::{self, QueryBuilder, Writer};
 use atelier_proto::generation::v1::State;
 use atelier_proto::llm_chat::v1::Role;
 use prost::Message as _;
-use sqlx::QueryBuilder;
 
 use crate::error::Error;
 use crate::task::{Of, Task};
@@ -207,7 +206,7 @@ impl ReplyRows {
 /// Why there is no room for this one.
 async fn why(writer: &mut Writer, refused: &Exchange<'_>) -> Result<Fault, sqlx::Error> {
     let there: Option<(i64,)> =
-        sqlx::query_as("SELECT 1 FROM conversations WHERE id = $1 AND owner = $2")
+        sql::query_as("SELECT 1 FROM conversations WHERE id = $1 AND owner = $2")
             .bind(&refused.conversation_id)
             .bind(&refused.new.owner)
             .fetch_optional(writer)

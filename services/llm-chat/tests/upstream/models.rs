@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use atelier_kit::mongo::bson::{Document, doc};
+use atelier_kit::mongo::{Fields as _, Mongo, Order};
+use atelier_kit::testing::servers;
 use atelier_proto::analytics::v1::UsageEvent;
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::generation::v1::{GenerationEvent, State};
@@ -122,6 +125,21 @@ async fn comes(mut is_there: impl AsyncFnMut() -> bool) {
 
 /// The usage events that wait to be counted.
 async fn usage(world: &World) -> Vec<UsageEvent> {
+    if let Some(server) = servers::mongodb_of(world.folder()) {
+        let mongo = Mongo::open(&server, "llm-chat").await.unwrap();
+        let waiting = doc! {"outbox.at": {"$gt": 0_i64}};
+        let order = Order::by(doc! {"outbox.at": 1}, 0);
+        let found = mongo
+            .table("generations")
+            .many(waiting, order)
+            .await
+            .unwrap();
+        let event = |one: &Document| one.part("outbox").unwrap().bytes("event").unwrap().to_vec();
+        let events = found.iter().map(event);
+        return events
+            .map(|event| UsageEvent::decode(event.as_slice()).unwrap())
+            .collect();
+    }
     let file = world.folder().join("llm-chat.db");
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display()))
         .await

@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod demo;
+mod faults;
 mod handshake;
 mod invalid;
 mod leaving;
@@ -15,8 +16,10 @@ mod priced;
 mod process;
 mod raw;
 mod renewal;
+mod replicas;
 mod running;
 mod seats;
+mod shared;
 mod simulator;
 mod split;
 mod storm;

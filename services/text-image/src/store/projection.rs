@@ -5,7 +5,7 @@ use atelier_generation::store::Projection;
 use atelier_generation::{End, GenerationRecord, NewGeneration, Refusal};
 use atelier_kit::fault::Fault;
 use atelier_kit::moment::{self, Micros};
-use atelier_kit::sqlite::Writer;
+use atelier_kit::sql::{self, Writer};
 use atelier_proto::generation::v1::State;
 
 use crate::image::{Commission, Stored};
@@ -31,7 +31,7 @@ impl ImageRows {
 impl Projection for ImageRows {
     async fn created(&self, writer: &mut Writer, new: &NewGeneration) -> Result<(), Refusal> {
         let commission = Commission::decode(&new.task).map_err(|error| Fault::internal(&error))?;
-        sqlx::query(
+        sql::query(
             "INSERT INTO images (id, user_id, prompt, width, height, style, seed, state, provider, model, create_time, \
              update_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
         )
@@ -60,7 +60,7 @@ impl Projection for ImageRows {
         let now = moment::now();
         if end.state != State::Completed {
             let sql = "UPDATE images SET state = $1, update_time = $2, provider = $4, model = $5 WHERE id = $3";
-            sqlx::query(sql)
+            sql::query(sql)
                 .bind(i32::from(end.state))
                 .bind(now)
                 .bind(&record.id)
@@ -76,9 +76,11 @@ impl Projection for ImageRows {
             )
             .await;
         }
+        // The row is this transaction's from here on; what it has in common with other pictures, the mark on the user's day, comes
+        // last, so that whoever waits for it holds up nobody.
         let stored: Stored = serde_json::from_slice(&end.details)
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        let kept: Option<(Micros,)> = sqlx::query_as(
+        let kept: Option<(Micros,)> = sql::query_as(
             "UPDATE images SET state = $1, s3_key = $2, content_type = $3, size_bytes = $4, sha256 = $5, width = $6, \
              height = $7, processing_micros = $8, update_time = $9, provider = $11, model = $12 WHERE id = $10 RETURNING create_time",
         )
@@ -105,14 +107,17 @@ impl Projection for ImageRows {
     }
 }
 
-/// The file of this history is behind the table from now on.
+/// The file of this history is behind the table from now on. Its version is of the time, so that none is ever that of a mark which
+/// was there before and is gone: two processes may write the same history.
 pub(super) async fn stale(writer: &mut Writer, user_id: &str, day: i64) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO stale_histories (user_id, day, version) VALUES ($1, $2, 1) \
-         ON CONFLICT (user_id, day) DO UPDATE SET version = version + 1",
+    sql::query(
+        "INSERT INTO stale_histories (user_id, day, version) VALUES ($1, $2, $3) \
+         ON CONFLICT (user_id, day) DO UPDATE SET version = CASE WHEN stale_histories.version < excluded.version \
+         THEN excluded.version ELSE stale_histories.version + 1 END",
     )
     .bind(user_id)
     .bind(day)
+    .bind(moment::now())
     .execute(writer)
     .await
     .map(drop)
@@ -125,9 +130,10 @@ pub(super) async fn leave(
     prefix: &str,
     due: Micros,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO leftovers (prefix, due_time, user_id) VALUES ($1, $2, $3) \
-         ON CONFLICT (prefix) DO UPDATE SET due_time = MAX(due_time, excluded.due_time)",
+         ON CONFLICT (prefix) DO UPDATE SET due_time = \
+         CASE WHEN leftovers.due_time > excluded.due_time THEN leftovers.due_time ELSE excluded.due_time END",
     )
     .bind(prefix)
     .bind(due)

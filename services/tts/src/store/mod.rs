@@ -1,7 +1,7 @@
 //! Where conversions are kept.
 
 mod projection;
-mod sqlite;
+mod sql;
 
 pub use projection::ConversionRows;
-pub use sqlite::SqliteConversionStore;
+pub use sql::SqlConversionStore;

@@ -6,7 +6,7 @@ use atelier_generation::{End, GenerationRecord, NewGeneration, Refusal};
 use atelier_kit::fault::Fault;
 use atelier_kit::moment::{self, Micros};
 use atelier_kit::objects::BlobError;
-use atelier_kit::sqlite::Writer;
+use atelier_kit::sql::{self, Writer};
 use atelier_proto::generation::v1::State;
 
 use crate::conversion::{Metadata, Order, Spoke, Stored, format_name};
@@ -51,7 +51,7 @@ impl Projection for ConversionRows {
         let order = Order::decode(&new.task).map_err(|error| Fault::internal(&error))?;
         let metadata = metadata(&new.id, &new.provider, &order, None)
             .map_err(|error| Fault::internal(&error))?;
-        sqlx::query(
+        sql::query(
             "INSERT INTO tts_conversions (id, user_id, text, provider, model, voice, language, format, speed, pitch, \
              state, metadata, create_time, update_time) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
@@ -84,7 +84,7 @@ impl Projection for ConversionRows {
         let order = Order::decode(&record.task).map_err(unreadable)?;
         if end.state != State::Completed {
             let sql = "UPDATE tts_conversions SET state = $1, update_time = $2, provider = $4, model = $5 WHERE id = $3";
-            sqlx::query(sql)
+            sql::query(sql)
                 .bind(i32::from(end.state))
                 .bind(now)
                 .bind(&record.id)
@@ -107,7 +107,7 @@ impl Projection for ConversionRows {
         } = serde_json::from_slice(&end.details).map_err(unreadable)?;
         let metadata =
             metadata(&record.id, &record.provider, &order, Some(&stored)).map_err(unreadable)?;
-        sqlx::query(
+        sql::query(
             "UPDATE tts_conversions SET state = $1, s3_key = $2, file_size_bytes = $3, sha256 = $4, \
              duration_micros = $5, processing_micros = $6, metadata = $7, update_time = $8, provider = $10, model = $11, \
              voice = $12, language = $13 WHERE id = $9",
@@ -138,7 +138,7 @@ pub(super) async fn leave(
     prefix: &str,
     due: Micros,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO leftovers (prefix, due_time, user_id) VALUES ($1, $2, $3) ON CONFLICT (prefix) DO UPDATE SET due_time = \
          CASE WHEN leftovers.due_time > excluded.due_time THEN leftovers.due_time ELSE excluded.due_time END",
     )

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use atelier_kit::testing::eventually;
+use atelier_kit::sql;
+use atelier_kit::testing::{eventually, foundation};
 use atelier_proto::generation::v1::State;
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::tts::v1 as pb;
@@ -134,14 +135,15 @@ async fn a_restart_keeps_everything() {
 }
 
 async fn metadata(folder: &Path, id: &str) -> Value {
-    let file = format!("sqlite://{}?mode=ro", folder.join("tts.db").display());
-    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-    let (text,): (String,) = sqlx::query_as("SELECT metadata FROM tts_conversions WHERE id = $1")
+    // A look at the rows beside the service, which has made the tables.
+    let database = foundation("tts", folder).database("tts.db", &[]).await;
+    let database = database.unwrap();
+    let (text,): (String,) = sql::query_as("SELECT metadata FROM tts_conversions WHERE id = $1")
         .bind(id)
-        .fetch_one(&pool)
+        .fetch_one(database.read())
         .await
         .unwrap();
-    pool.close().await;
+    database.close().await;
     serde_json::from_str(&text).unwrap()
 }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use atelier_kit::moment;
 use atelier_kit::service::{Foundation, StartError};
+use atelier_kit::stopgap::{Stopgap, Stopgaps};
 use tokio::time::MissedTickBehavior;
 
 use super::menu::{Menu, Offered};
 use super::supply::{File, Sight, Supply};
 use crate::calls::Callers;
-use crate::registry::{OFFLINE, ProviderSpec, Registry};
+use crate::registry::{MODELS, ModelSpec, OFFLINE, ProviderSpec, Registry};
 
 /// A changed file is read once it has been still for so long: some are written in pieces.
 const STILL: Duration = Duration::from_millis(250);
@@ -48,14 +49,20 @@ impl<E: Offered> Offers<E> {
         let role = foundation.role;
         let offers = Arc::new(Self::of(supply.registry, &maker).await?);
         told(role, &offers.now());
+        for (stopgap, what) in stands_on(offers.now().registry()) {
+            foundation
+                .stopgaps
+                .uses(stopgap, format!("{what} of {role}"));
+        }
         if let Some(file) = supply.file {
             read(role, true);
             let watched = offers.clone();
             let stop = foundation.stop.clone();
+            let stopgaps = foundation.stopgaps.clone();
             foundation.tasks.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = watch(role, file, &watched, maker) => {}
+                    () = watch(role, file, &watched, maker, &stopgaps) => {}
                 }
             });
         }
@@ -104,6 +111,7 @@ async fn watch<E: Offered>(
     file: File,
     offers: &Offers<E>,
     maker: impl Maker<E>,
+    stopgaps: &Stopgaps,
 ) {
     let mut ticks = tokio::time::interval(file.pace);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -123,8 +131,13 @@ async fn watch<E: Offered>(
         let outcome = match blocking(&file, File::read).await {
             Ok((registry, sight)) => {
                 last = sight;
-                let made = menu(&offers.callers, registry, &maker).await;
-                made.map_err(|error| atelier_kit::fault::chain(&error).to_string())
+                match refused(&registry, stopgaps) {
+                    Some(what) => Err(what),
+                    None => {
+                        let made = menu(&offers.callers, registry, &maker).await;
+                        made.map_err(|error| atelier_kit::fault::chain(&error).to_string())
+                    }
+                }
             }
             Err(problems) => Err(problems.to_string()),
         };
@@ -147,6 +160,38 @@ async fn watch<E: Offered>(
             }
         }
     }
+}
+
+/// What in a registry is no ground for a service in earnest; who it is.
+fn stands_on(registry: &Registry) -> Vec<(Stopgap, String)> {
+    let mut found = Vec::new();
+    let offline = |model: &&ModelSpec| model.provider == OFFLINE;
+    if let Some(model) = registry.models.iter().find(offline) {
+        let what = format!("{}, a built-in model ({})", model.id, MODELS.name);
+        found.push((Stopgap::Offline, what));
+    }
+    let simulated = |spec: &&ProviderSpec| {
+        let mut endpoints = spec.endpoints.iter();
+        endpoints.any(|url| url.scheme() == atelier_simulator::SCHEME)
+    };
+    if let Some(spec) = registry.providers.iter().find(simulated) {
+        let what = format!(
+            "the provider {}, which is simulated ({})",
+            spec.name, MODELS.name
+        );
+        found.push((Stopgap::Simulator, what));
+    }
+    found
+}
+
+/// Why a registry that was changed cannot be taken by this process.
+fn refused(registry: &Registry, stopgaps: &Stopgaps) -> Option<String> {
+    let found = stands_on(registry).into_iter();
+    let refused: Vec<String> = found
+        .filter(|(stopgap, _)| !stopgaps.may(*stopgap))
+        .map(|(stopgap, what)| format!("{}: {what}", stopgap.name()))
+        .collect();
+    (!refused.is_empty()).then(|| refused.join("\n"))
 }
 
 /// What a registry offers. Providers that are as they were keep their callers, with all that these have learnt.

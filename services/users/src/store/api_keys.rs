@@ -1,9 +1,9 @@
-//! API keys in SQLite; each is hashed before it comes here.
+//! API keys in rows; each is hashed before it comes here.
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
 use atelier_kit::policy::Scope;
-use atelier_kit::sqlite::{Database, Writer};
+use atelier_kit::sql::{self, Database, Writer};
 
 use super::rows::{self, UserRow, user_columns};
 use super::{audit, failed};
@@ -14,11 +14,11 @@ use crate::ports::{ApiKeyStore, Cursor};
 use crate::users::User;
 
 /// The API keys of one database.
-pub(crate) struct SqliteApiKeyStore {
+pub(crate) struct SqlApiKeyStore {
     database: Database,
 }
 
-impl SqliteApiKeyStore {
+impl SqlApiKeyStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -59,7 +59,7 @@ pub(super) async fn revoke_all(
 ) -> Result<(), Error> {
     rows::revoke_all_keys(writer, user_id, now).await?;
     let ended: Vec<(String,)> =
-        sqlx::query_as("DELETE FROM api_keys WHERE user_id = $1 RETURNING id")
+        sql::query_as("DELETE FROM api_keys WHERE user_id = $1 RETURNING id")
             .bind(user_id)
             .fetch_all(&mut *writer)
             .await
@@ -72,7 +72,7 @@ pub(super) async fn revoke_all(
 }
 
 #[async_trait]
-impl ApiKeyStore for SqliteApiKeyStore {
+impl ApiKeyStore for SqlApiKeyStore {
     async fn insert(
         &self,
         user_id: &str,
@@ -82,7 +82,7 @@ impl ApiKeyStore for SqliteApiKeyStore {
     ) -> Result<(), Error> {
         let scopes = crate::api_keys::names(&key.scopes);
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let done = sqlx::query(
+        let done = sql::query(
             "INSERT INTO api_keys (id, user_id, display_name, key_hash, prefix, scopes, create_time, expire_time) \
              SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE (SELECT COUNT(*) FROM api_keys \
              WHERE user_id = $2 AND (expire_time IS NULL OR expire_time > $7)) < $9",
@@ -116,7 +116,7 @@ impl ApiKeyStore for SqliteApiKeyStore {
         rows: i64,
     ) -> Result<Vec<ApiKey>, Error> {
         let (time, id) = after.unwrap_or((Micros::MAX, String::new()));
-        let found: Vec<ApiKeyRow> = sqlx::query_as(
+        let found: Vec<ApiKeyRow> = sql::query_as(
             "SELECT id, user_id, display_name, prefix, scopes, create_time, expire_time, last_use_time \
              FROM api_keys WHERE user_id = $1 AND (create_time, id) < ($2, $3) \
              ORDER BY create_time DESC, id DESC LIMIT $4",
@@ -133,7 +133,7 @@ impl ApiKeyStore for SqliteApiKeyStore {
 
     async fn delete(&self, user_id: &str, key_id: &str, now: Micros) -> Result<bool, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let done = sqlx::query("DELETE FROM api_keys WHERE id = $1 AND user_id = $2")
+        let done = sql::query("DELETE FROM api_keys WHERE id = $1 AND user_id = $2")
             .bind(key_id)
             .bind(user_id)
             .execute(&mut *writer)
@@ -150,7 +150,7 @@ impl ApiKeyStore for SqliteApiKeyStore {
     }
 
     async fn find(&self, hash: &KeyHash, now: Micros) -> Result<Option<(ApiKey, User)>, Error> {
-        let row: Option<ApiKeyRow> = sqlx::query_as(
+        let row: Option<ApiKeyRow> = sql::query_as(
             "SELECT id, user_id, display_name, prefix, scopes, create_time, expire_time, last_use_time \
              FROM api_keys WHERE key_hash = $1 AND (expire_time IS NULL OR expire_time > $2)",
         )
@@ -172,7 +172,7 @@ impl ApiKeyStore for SqliteApiKeyStore {
         user_id: &str,
         now: Micros,
     ) -> Result<Option<User>, Error> {
-        let row: Option<UserRow> = sqlx::query_as(concat!(
+        let row: Option<UserRow> = sql::query_as(concat!(
             "SELECT ",
             user_columns!(),
             " FROM api_keys k JOIN users u ON u.id = k.user_id \
@@ -188,8 +188,9 @@ impl ApiKeyStore for SqliteApiKeyStore {
     }
 
     async fn touch(&self, key_id: &str, time: Micros) -> Result<(), Error> {
-        let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        // One statement, which guards itself.
+        let mut writer = self.database.begin_beside(&[]).await.map_err(failed)?;
+        sql::query(
             "UPDATE api_keys SET last_use_time = $2 \
              WHERE id = $1 AND (last_use_time IS NULL OR last_use_time < $2)",
         )

@@ -1,8 +1,10 @@
-//! Attempts to sign in, in SQLite; who may try is decided by the rule, within the transaction that counts.
+//! Attempts to sign in, in rows; who may try is decided by the rule, within the transaction that counts.
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer};
+use atelier_kit::sql::{self, Database, Writer};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::failed;
 use crate::attempts::{Begun, Standing, Subjects, Success, Tally};
@@ -15,18 +17,18 @@ const SWEEP_ROWS: i64 = 1_000;
 const KNOWN_MICROS: Micros = 180 * 24 * 3600 * 1_000_000;
 
 /// The attempts of one database.
-pub(crate) struct SqliteAttemptStore {
+pub(crate) struct SqlAttemptStore {
     database: Database,
 }
 
-impl SqliteAttemptStore {
+impl SqlAttemptStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
 }
 
 #[async_trait]
-impl AttemptStore for SqliteAttemptStore {
+impl AttemptStore for SqlAttemptStore {
     async fn begin(&self, subjects: &Subjects, now: Micros) -> Result<Begun, Error> {
         // Asked without the write lock first: a flood of attempts that are refused keeps nobody from writing.
         let mut reader = self.database.read().acquire().await.map_err(failed)?;
@@ -35,7 +37,10 @@ impl AttemptStore for SqliteAttemptStore {
         if wait > 0 {
             return Ok(Begun::Wait(wait));
         }
-        let mut writer = self.database.begin().await.map_err(failed)?;
+        // All that is read and written are rows of these subjects, and who counts one of them waits for who counts it now.
+        let names = names(subjects);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut writer = self.database.begin_beside(&names).await.map_err(failed)?;
         let before = standing(&mut writer, subjects).await?;
         let wait = before.wait(now);
         if wait > 0 {
@@ -53,8 +58,11 @@ impl AttemptStore for SqliteAttemptStore {
 
     async fn succeeded(&self, success: &Success, now: Micros) -> Result<(), Error> {
         let subjects = &success.subjects;
-        let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query("DELETE FROM attempts WHERE subject IN ($1, $2)")
+        // As above: rows of these subjects alone.
+        let names = names(subjects);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut writer = self.database.begin_beside(&names).await.map_err(failed)?;
+        sql::query("DELETE FROM attempts WHERE subject IN ($1, $2)")
             .bind(&subjects.pair[..])
             .bind(&subjects.account[..])
             .execute(&mut *writer)
@@ -62,7 +70,7 @@ impl AttemptStore for SqliteAttemptStore {
             .map_err(failed)?;
         if let Some(network) = &subjects.network {
             // Another may have failed there since: then the last failure is that one's.
-            sqlx::query(
+            sql::query(
                 "UPDATE attempts SET forget_time = forget_time - $2, \
                  fail_time = CASE WHEN fail_time = $3 THEN $4 ELSE fail_time END WHERE subject = $1",
             )
@@ -74,7 +82,7 @@ impl AttemptStore for SqliteAttemptStore {
             .await
             .map_err(failed)?;
         }
-        sqlx::query(
+        sql::query(
             "INSERT INTO known_networks (subject, use_time) VALUES ($1, $2) \
              ON CONFLICT (subject) DO UPDATE SET use_time = excluded.use_time",
         )
@@ -88,7 +96,7 @@ impl AttemptStore for SqliteAttemptStore {
 
     async fn sweep(&self, now: Micros) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM attempts WHERE subject IN \
              (SELECT subject FROM attempts WHERE forget_time <= $1 ORDER BY forget_time LIMIT $2)",
         )
@@ -97,7 +105,7 @@ impl AttemptStore for SqliteAttemptStore {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM known_networks WHERE subject IN \
              (SELECT subject FROM known_networks WHERE use_time <= $1 ORDER BY use_time LIMIT $2)",
         )
@@ -110,9 +118,20 @@ impl AttemptStore for SqliteAttemptStore {
     }
 }
 
+/// What an attempt is about, among those who write beside each other.
+fn names(subjects: &Subjects) -> Vec<String> {
+    let all = [
+        Some(&subjects.pair),
+        Some(&subjects.account),
+        subjects.network.as_ref(),
+    ];
+    let name = |subject: &[u8; 32]| format!("attempts {}", URL_SAFE_NO_PAD.encode(subject));
+    all.into_iter().flatten().map(name).collect()
+}
+
 /// How the subjects of an attempt stand.
 async fn standing(connection: &mut Writer, subjects: &Subjects) -> Result<Standing, Error> {
-    let known: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM known_networks WHERE subject = $1")
+    let known: Option<(i32,)> = sql::query_as("SELECT 1 FROM known_networks WHERE subject = $1")
         .bind(&subjects.pair[..])
         .fetch_optional(&mut *connection)
         .await
@@ -130,7 +149,7 @@ async fn standing(connection: &mut Writer, subjects: &Subjects) -> Result<Standi
 
 async fn tally(connection: &mut Writer, subject: &[u8; 32]) -> Result<Tally, Error> {
     let row: Option<(Micros, Micros)> =
-        sqlx::query_as("SELECT fail_time, forget_time FROM attempts WHERE subject = $1")
+        sql::query_as("SELECT fail_time, forget_time FROM attempts WHERE subject = $1")
             .bind(&subject[..])
             .fetch_optional(connection)
             .await
@@ -144,7 +163,7 @@ async fn tally(connection: &mut Writer, subject: &[u8; 32]) -> Result<Tally, Err
 }
 
 async fn count(writer: &mut Writer, subject: &[u8; 32], tally: Tally) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO attempts (subject, fail_time, forget_time) VALUES ($1, $2, $3) ON CONFLICT (subject) \
          DO UPDATE SET fail_time = excluded.fail_time, forget_time = excluded.forget_time",
     )

@@ -1,11 +1,11 @@
-//! Deletions in SQLite: the account goes in the transaction in which they begin, and nothing in them says who it was.
+//! Deletions in rows: the account goes in the transaction in which they begin, and nothing in them says who it was.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use atelier_kit::identity::Role;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer};
+use atelier_kit::sql::{self, Database, Writer};
 
 use super::{audit, departures, failed, rows};
 use crate::audit::Act;
@@ -23,11 +23,11 @@ const LONGEST_PAUSE: Micros = 5 * 60 * SECOND;
 const SWEEP_ROWS: i64 = 1_000;
 
 /// The deletions of one database.
-pub(crate) struct SqliteDeletionStore {
+pub(crate) struct SqlDeletionStore {
     database: Database,
 }
 
-impl SqliteDeletionStore {
+impl SqlDeletionStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -41,7 +41,7 @@ async fn still(writer: &mut Writer, user: &User, basis: &Basis) -> Result<(), Er
                 return Err(Error::SessionEnded);
             }
             let (kept,): (Option<String>,) =
-                sqlx::query_as("SELECT password_hash FROM users WHERE id = $1")
+                sql::query_as("SELECT password_hash FROM users WHERE id = $1")
                     .bind(&user.id)
                     .fetch_one(&mut *writer)
                     .await
@@ -54,7 +54,7 @@ async fn still(writer: &mut Writer, user: &User, basis: &Basis) -> Result<(), Er
             }
             if user.role == Role::Admin {
                 let (admins,): (i64,) =
-                    sqlx::query_as("SELECT COUNT(*) FROM users WHERE role = 'admin'")
+                    sql::query_as("SELECT COUNT(*) FROM users WHERE role = 'admin'")
                         .fetch_one(writer)
                         .await
                         .map_err(failed)?;
@@ -65,7 +65,7 @@ async fn still(writer: &mut Writer, user: &User, basis: &Basis) -> Result<(), Er
             Ok(())
         }
         Basis::Unused { before } => {
-            let used: Option<(i64,)> = sqlx::query_as(
+            let used: Option<(i32,)> = sql::query_as(
                 "SELECT 1 FROM sessions WHERE user_id = $1 AND last_use_time > $2 LIMIT 1",
             )
             .bind(&user.id)
@@ -84,7 +84,7 @@ async fn still(writer: &mut Writer, user: &User, basis: &Basis) -> Result<(), Er
 /// Deletes an account and what is kept of it, and has its tokens refused. Returns what went, and what stays.
 async fn erase(writer: &mut Writer, user: &User, now: Micros) -> Result<Receipt, Error> {
     let count = async |writer: &mut Writer, sql: &'static str| -> Result<u64, Error> {
-        let (count,): (i64,) = sqlx::query_as(sql)
+        let (count,): (i64,) = sql::query_as(sql)
             .bind(&user.id)
             .fetch_one(writer)
             .await
@@ -101,7 +101,7 @@ async fn erase(writer: &mut Writer, user: &User, now: Micros) -> Result<Receipt,
             "DELETE FROM mails WHERE recipient = $1",
             "DELETE FROM mail_tokens WHERE email = $1",
         ] {
-            sqlx::query(sql)
+            sql::query(sql)
                 .bind(email)
                 .execute(&mut *writer)
                 .await
@@ -109,7 +109,7 @@ async fn erase(writer: &mut Writer, user: &User, now: Micros) -> Result<Receipt,
         }
     }
     // Sessions, keys, mails, tokens and factors go with it.
-    sqlx::query("DELETE FROM users WHERE id = $1")
+    sql::query("DELETE FROM users WHERE id = $1")
         .bind(&user.id)
         .execute(&mut *writer)
         .await
@@ -145,7 +145,7 @@ async fn insert_erasure(
     now: Micros,
 ) -> Result<(), Error> {
     let receipt = receipt.map(serde_json::to_string).transpose();
-    sqlx::query(
+    sql::query(
         "INSERT INTO erasures (deletion_id, service, next_time, receipt) VALUES ($1, $2, $3, $4)",
     )
     .bind(deletion_id)
@@ -160,7 +160,7 @@ async fn insert_erasure(
 
 /// Ends a deletion that waits for nobody any more.
 async fn end(writer: &mut Writer, deletion_id: &str, now: Micros) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "UPDATE deletions SET done_time = $2 WHERE id = $1 AND done_time IS NULL \
          AND NOT EXISTS (SELECT 1 FROM erasures WHERE deletion_id = $1 AND receipt IS NULL) \
          AND NOT EXISTS (SELECT 1 FROM departed_holders WHERE deletion_id = $1)",
@@ -183,7 +183,7 @@ struct DeletionRow {
 
 /// The deletion of a token, as a transaction sees it.
 async fn read(reader: &mut Writer, token: &TokenHash) -> Result<Option<Deletion>, Error> {
-    let row: Option<DeletionRow> = sqlx::query_as(
+    let row: Option<DeletionRow> = sql::query_as(
         "SELECT id, user_id, create_time, done_time FROM deletions WHERE token_hash = $1",
     )
     .bind(&token.0[..])
@@ -193,7 +193,7 @@ async fn read(reader: &mut Writer, token: &TokenHash) -> Result<Option<Deletion>
     let Some(row) = row else {
         return Ok(None);
     };
-    let parts: Vec<(String, Option<String>)> = sqlx::query_as(
+    let parts: Vec<(String, Option<String>)> = sql::query_as(
         "SELECT service, receipt FROM erasures WHERE deletion_id = $1 ORDER BY service",
     )
     .bind(&row.id)
@@ -220,7 +220,7 @@ async fn read(reader: &mut Writer, token: &TokenHash) -> Result<Option<Deletion>
 }
 
 #[async_trait]
-impl DeletionStore for SqliteDeletionStore {
+impl DeletionStore for SqlDeletionStore {
     async fn delete_account(&self, departure: &Departure<'_>) -> Result<Deletion, Error> {
         let now = departure.now;
         let mut writer = self.database.begin().await.map_err(failed)?;
@@ -229,7 +229,7 @@ impl DeletionStore for SqliteDeletionStore {
             .ok_or(Error::SessionEnded)?;
         still(&mut writer, &user, &departure.basis).await?;
         let receipt = erase(&mut writer, &user, now).await?;
-        sqlx::query(
+        sql::query(
             "INSERT INTO deletions (id, token_hash, user_id, create_time) VALUES ($1, $2, $3, $4)",
         )
         .bind(&departure.id)
@@ -257,13 +257,13 @@ impl DeletionStore for SqliteDeletionStore {
 
     async fn find(&self, token: &TokenHash) -> Result<Option<Deletion>, Error> {
         // One view of both tables: a receipt may come in between.
-        let mut reader = self.database.read().begin().await.map_err(failed)?;
+        let mut reader = self.database.read().snapshot().await.map_err(failed)?;
         read(&mut reader, token).await
     }
 
     async fn claim(&self, service: &str, now: Micros, most: i64) -> Result<Vec<Erasure>, Error> {
         // Asked without the write lock first: mostly there is nothing.
-        let due: Option<(i64,)> = sqlx::query_as(
+        let due: Option<(i32,)> = sql::query_as(
             "SELECT 1 FROM erasures WHERE service = $1 AND receipt IS NULL AND next_time <= $2 LIMIT 1",
         )
         .bind(service)
@@ -275,7 +275,7 @@ impl DeletionStore for SqliteDeletionStore {
             return Ok(Vec::new());
         }
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        let rows: Vec<(String, String, i64)> = sql::query_as(
             "SELECT e.deletion_id, d.user_id, e.attempts + 1 FROM erasures e JOIN deletions d ON d.id = e.deletion_id \
              WHERE e.service = $1 AND e.receipt IS NULL AND e.next_time <= $2 ORDER BY e.next_time, e.deletion_id LIMIT $3",
         )
@@ -286,7 +286,7 @@ impl DeletionStore for SqliteDeletionStore {
         .await
         .map_err(failed)?;
         for (deletion_id, _, attempts) in &rows {
-            sqlx::query(
+            sql::query(
                 "UPDATE erasures SET attempts = $3, next_time = $4 WHERE deletion_id = $1 AND service = $2",
             )
             .bind(deletion_id)
@@ -317,7 +317,7 @@ impl DeletionStore for SqliteDeletionStore {
     ) -> Result<(), Error> {
         let text = serde_json::to_string(receipt).map_err(Error::store)?;
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "UPDATE erasures SET receipt = $3 WHERE deletion_id = $1 AND service = $2 AND receipt IS NULL",
         )
         .bind(deletion_id)
@@ -344,7 +344,7 @@ impl DeletionStore for SqliteDeletionStore {
     }
 
     async fn unused(&self, before: Micros, most: i64) -> Result<Vec<String>, Error> {
-        let rows: Vec<(String,)> = sqlx::query_as(
+        let rows: Vec<(String,)> = sql::query_as(
             "SELECT u.id FROM users u WHERE u.role = 'anonymous' AND u.create_time <= $1 AND NOT EXISTS \
              (SELECT 1 FROM sessions s WHERE s.user_id = u.id AND s.last_use_time > $1) \
              ORDER BY u.create_time, u.id LIMIT $2",
@@ -359,8 +359,8 @@ impl DeletionStore for SqliteDeletionStore {
 
     async fn sweep(&self, now: Micros) -> Result<(), Error> {
         let past = now - REMEMBERED;
-        let due: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM deletions WHERE done_time <= $1 LIMIT 1")
+        let due: Option<(i32,)> =
+            sql::query_as("SELECT 1 FROM deletions WHERE done_time <= $1 LIMIT 1")
                 .bind(past)
                 .fetch_optional(self.database.read())
                 .await
@@ -369,7 +369,7 @@ impl DeletionStore for SqliteDeletionStore {
             return Ok(());
         }
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM deletions WHERE id IN \
              (SELECT id FROM deletions WHERE done_time <= $1 ORDER BY done_time LIMIT $2)",
         )

@@ -1,6 +1,6 @@
-//! Deleted accounts that the book of credits is still to be told of, in SQLite.
+//! Deleted accounts that the book of credits is still to be told of, in rows.
 
-use atelier_kit::sqlite::{Database, Writer};
+use atelier_kit::sql::{self, Database, Writer};
 
 use super::failed;
 use crate::error::Error;
@@ -12,7 +12,7 @@ pub(super) async fn begin(
     deletion_id: &str,
     user_id: &str,
 ) -> Result<(), Error> {
-    sqlx::query("INSERT INTO departed_holders (deletion_id, user_id) VALUES ($1, $2)")
+    sql::query("INSERT INTO departed_holders (deletion_id, user_id) VALUES ($1, $2)")
         .bind(deletion_id)
         .bind(user_id)
         .execute(writer)
@@ -26,13 +26,11 @@ pub(super) async fn waiting(
     database: &Database,
     most: i64,
 ) -> Result<Vec<(String, String)>, Error> {
-    sqlx::query_as(
-        "SELECT deletion_id, user_id FROM departed_holders ORDER BY deletion_id LIMIT $1",
-    )
-    .bind(most)
-    .fetch_all(database.read())
-    .await
-    .map_err(failed)
+    sql::query_as("SELECT deletion_id, user_id FROM departed_holders ORDER BY deletion_id LIMIT $1")
+        .bind(most)
+        .fetch_all(database.read())
+        .await
+        .map_err(failed)
 }
 
 /// Keeps that the book was told, and in the receipt how many entries stay there; whether that was news.
@@ -41,7 +39,7 @@ pub(super) async fn told(
     deletion_id: &str,
     entries: u64,
 ) -> Result<bool, Error> {
-    let done = sqlx::query("DELETE FROM departed_holders WHERE deletion_id = $1")
+    let done = sql::query("DELETE FROM departed_holders WHERE deletion_id = $1")
         .bind(deletion_id)
         .execute(&mut *writer)
         .await
@@ -50,7 +48,7 @@ pub(super) async fn told(
         return Ok(false);
     }
     let (text,): (String,) =
-        sqlx::query_as("SELECT receipt FROM erasures WHERE deletion_id = $1 AND service = $2")
+        sql::query_as("SELECT receipt FROM erasures WHERE deletion_id = $1 AND service = $2")
             .bind(deletion_id)
             .bind(ROLE)
             .fetch_one(&mut *writer)
@@ -58,7 +56,7 @@ pub(super) async fn told(
             .map_err(failed)?;
     let mut receipt: Receipt = serde_json::from_str(&text).map_err(Error::store)?;
     receipt.kept.insert("ledger_entries".to_owned(), entries);
-    sqlx::query("UPDATE erasures SET receipt = $3 WHERE deletion_id = $1 AND service = $2")
+    sql::query("UPDATE erasures SET receipt = $3 WHERE deletion_id = $1 AND service = $2")
         .bind(deletion_id)
         .bind(ROLE)
         .bind(serde_json::to_string(&receipt).map_err(Error::store)?)

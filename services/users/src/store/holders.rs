@@ -1,8 +1,8 @@
-//! Accounts as holders of credits, in SQLite, and the acts that the book keeps beside it.
+//! Accounts as holders of credits, in rows, and the acts that the book keeps beside it.
 
 use async_trait::async_trait;
 use atelier_kit::identity::Role;
-use atelier_kit::sqlite::{Database, Writer};
+use atelier_kit::sql::{self, Database, Writer};
 use atelier_ledger::store::Beside;
 use atelier_ledger::{Grant, Origin};
 
@@ -13,21 +13,21 @@ use crate::error::Error;
 use crate::ports::{Holder, HolderStore, PlanChange, UsedRequest};
 
 /// The holders of one database.
-pub(crate) struct SqliteHolderStore {
+pub(crate) struct SqlHolderStore {
     database: Database,
 }
 
-impl SqliteHolderStore {
+impl SqlHolderStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
 }
 
 #[async_trait]
-impl HolderStore for SqliteHolderStore {
+impl HolderStore for SqlHolderStore {
     async fn find(&self, user_id: &str) -> Result<Option<Holder>, Error> {
         // The address counts for anonymous accounts alone; theirs is that of the session that was begun last.
-        let row: Option<(String, String, Option<String>)> = sqlx::query_as(
+        let row: Option<(String, String, Option<String>)> = sql::query_as(
             "SELECT u.role, u.plan, CASE WHEN u.role = 'anonymous' THEN (SELECT s.address FROM sessions s \
              WHERE s.user_id = u.id ORDER BY s.create_time DESC, s.id DESC LIMIT 1) END FROM users u WHERE u.id = $1",
         )
@@ -65,7 +65,7 @@ impl HolderStore for SqliteHolderStore {
         if user.plan == change.plan {
             return Ok(());
         }
-        sqlx::query("UPDATE users SET plan = $2, update_time = $3 WHERE id = $1")
+        sql::query("UPDATE users SET plan = $2, update_time = $3 WHERE id = $1")
             .bind(&user.id)
             .bind(change.plan)
             .bind(change.now)
@@ -80,7 +80,7 @@ impl HolderStore for SqliteHolderStore {
     }
 
     async fn currency(&self) -> Result<Option<String>, Error> {
-        let row: Option<(String,)> = sqlx::query_as("SELECT code FROM credit_currency")
+        let row: Option<(String,)> = sql::query_as("SELECT code FROM credit_currency")
             .fetch_optional(self.database.read())
             .await
             .map_err(failed)?;
@@ -89,8 +89,8 @@ impl HolderStore for SqliteHolderStore {
 
     async fn set_currency(&self, code: &str) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
-            "INSERT INTO credit_currency (one, code) VALUES (1, $1) ON CONFLICT DO UPDATE SET code = excluded.code",
+        sql::query(
+            "INSERT INTO credit_currency (one, code) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET code = excluded.code",
         )
         .bind(code)
         .execute(&mut *writer)
@@ -104,7 +104,7 @@ impl HolderStore for SqliteHolderStore {
         actor: &str,
         request_id: &str,
     ) -> Result<Option<UsedRequest>, Error> {
-        let row: Option<(String, String)> = sqlx::query_as(
+        let row: Option<(String, String)> = sql::query_as(
             "SELECT kind, subject FROM credit_requests WHERE actor = $1 AND request_id = $2",
         )
         .bind(actor)
@@ -131,7 +131,7 @@ impl Beside for AuditedGrants {
             None => ("admin", given.holder.as_str()),
             Some(generation) => ("refund", generation),
         };
-        sqlx::query(
+        sql::query(
             "INSERT INTO credit_requests (actor, request_id, kind, subject, create_time) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(occasion.actor)
@@ -156,8 +156,6 @@ impl Beside for AuditedGrants {
         if let Some(expires) = given.expire_time {
             act = act.with("expire_time", atelier_privacy::time(expires));
         }
-        audit::record(writer, act, grant.create_time)
-            .await
-            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))
+        audit::insert(writer, act, grant.create_time).await
     }
 }

@@ -1,8 +1,8 @@
-//! Identities in SQLite: linked by whoever holds the transaction that signs in, listed and unlinked by their accounts.
+//! Identities in rows: linked by whoever holds the transaction that signs in, listed and unlinked by their accounts.
 
 use async_trait::async_trait;
 use atelier_kit::moment::{Micros, new_id};
-use atelier_kit::sqlite::{Database, Writer, is_unique_violation};
+use atelier_kit::sql::{self, Database, Writer, is_unique_violation};
 
 use super::{audit, failed, rows};
 use crate::audit::Act;
@@ -11,11 +11,11 @@ use crate::identities::{Identity, Person};
 use crate::ports::IdentityStore;
 
 /// The identities of one database.
-pub(crate) struct SqliteIdentityStore {
+pub(crate) struct SqlIdentityStore {
     database: Database,
 }
 
-impl SqliteIdentityStore {
+impl SqlIdentityStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -56,7 +56,7 @@ pub(super) async fn link(
         create_time: now,
         last_use_time: now,
     };
-    sqlx::query(
+    sql::query(
         "INSERT INTO identities (id, user_id, issuer, subject, email, create_time, last_use_time) \
          VALUES ($1, $2, $3, $4, $5, $6, $6)",
     )
@@ -88,7 +88,7 @@ pub(super) async fn touch(
     person: &Person,
     now: Micros,
 ) -> Result<Identity, Error> {
-    let row: IdentityRow = sqlx::query_as(
+    let row: IdentityRow = sql::query_as(
         "UPDATE identities SET email = $3, last_use_time = $4 WHERE issuer = $1 AND subject = $2 \
          RETURNING id, issuer, email, create_time, last_use_time",
     )
@@ -109,7 +109,7 @@ pub(super) async fn unlink_all(
     now: Micros,
 ) -> Result<(), Error> {
     let rows: Vec<(String, String)> =
-        sqlx::query_as("DELETE FROM identities WHERE user_id = $1 RETURNING id, issuer")
+        sql::query_as("DELETE FROM identities WHERE user_id = $1 RETURNING id, issuer")
             .bind(user_id)
             .fetch_all(&mut *writer)
             .await
@@ -124,9 +124,9 @@ pub(super) async fn unlink_all(
 }
 
 #[async_trait]
-impl IdentityStore for SqliteIdentityStore {
+impl IdentityStore for SqlIdentityStore {
     async fn list(&self, user_id: &str) -> Result<Vec<Identity>, Error> {
-        let rows: Vec<IdentityRow> = sqlx::query_as(
+        let rows: Vec<IdentityRow> = sql::query_as(
             "SELECT id, issuer, email, create_time, last_use_time FROM identities WHERE user_id = $1 \
              ORDER BY create_time DESC, id DESC",
         )
@@ -145,16 +145,15 @@ impl IdentityStore for SqliteIdentityStore {
         now: Micros,
     ) -> Result<u32, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let issuer: Option<(String,)> = sqlx::query_as(
-            "DELETE FROM identities WHERE id = $1 AND user_id = $2 RETURNING issuer",
-        )
-        .bind(identity_id)
-        .bind(user_id)
-        .fetch_optional(&mut *writer)
-        .await
-        .map_err(failed)?;
+        let issuer: Option<(String,)> =
+            sql::query_as("DELETE FROM identities WHERE id = $1 AND user_id = $2 RETURNING issuer")
+                .bind(identity_id)
+                .bind(user_id)
+                .fetch_optional(&mut *writer)
+                .await
+                .map_err(failed)?;
         let (issuer,) = issuer.ok_or(Error::IdentityUnknown)?;
-        let left: Option<(i64,)> = sqlx::query_as(
+        let left: Option<(i32,)> = sql::query_as(
             "SELECT 1 FROM users u WHERE u.id = $1 AND (u.password_hash <> $2 \
              OR EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id))",
         )

@@ -1,8 +1,8 @@
-//! Signing keys in SQLite; each is sealed before it comes here.
+//! Signing keys in rows; each is sealed before it comes here.
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, is_unique_violation};
+use atelier_kit::sql::{self, Database, is_unique_violation};
 
 use super::{audit, failed};
 use crate::audit::Act;
@@ -13,11 +13,11 @@ const ALL: &str = "SELECT kid, sealed, create_time, sign_time FROM signing_keys 
                    ORDER BY COALESCE(sign_time, 0)";
 
 /// The signing keys of one database.
-pub(crate) struct SqliteKeyStore {
+pub(crate) struct SqlKeyStore {
     database: Database,
 }
 
-impl SqliteKeyStore {
+impl SqlKeyStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -43,9 +43,9 @@ fn keys(rows: Vec<KeyRow>) -> Vec<SealedKey> {
 }
 
 #[async_trait]
-impl KeyStore for SqliteKeyStore {
+impl KeyStore for SqlKeyStore {
     async fn all(&self) -> Result<Vec<SealedKey>, Error> {
-        let rows = sqlx::query_as(ALL)
+        let rows = sql::query_as(ALL)
             .fetch_all(self.database.read())
             .await
             .map_err(failed)?;
@@ -54,7 +54,7 @@ impl KeyStore for SqliteKeyStore {
 
     async fn insert_first(&self, key: &SealedKey) -> Result<Vec<SealedKey>, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "INSERT INTO signing_keys (kid, sealed, create_time) SELECT $1, $2, $3 \
              WHERE NOT EXISTS (SELECT 1 FROM signing_keys)",
         )
@@ -64,7 +64,7 @@ impl KeyStore for SqliteKeyStore {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        let rows = sqlx::query_as(ALL)
+        let rows = sql::query_as(ALL)
             .fetch_all(&mut *writer)
             .await
             .map_err(failed)?;
@@ -74,8 +74,8 @@ impl KeyStore for SqliteKeyStore {
 
     async fn insert_next(&self, key: &SealedKey, act: Act, now: Micros) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let waiting: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM signing_keys WHERE sign_time > $1 LIMIT 1")
+        let waiting: Option<(i32,)> =
+            sql::query_as("SELECT 1 FROM signing_keys WHERE sign_time > $1 LIMIT 1")
                 .bind(now)
                 .fetch_optional(&mut *writer)
                 .await
@@ -83,7 +83,7 @@ impl KeyStore for SqliteKeyStore {
         if waiting.is_some() {
             return Err(Error::RotationUnderWay);
         }
-        sqlx::query(
+        sql::query(
             "INSERT INTO signing_keys (kid, sealed, create_time, sign_time) VALUES ($1, $2, $3, $4)",
         )
         .bind(&key.kid)
@@ -106,7 +106,7 @@ impl KeyStore for SqliteKeyStore {
 
     async fn erase(&self, sign_time: Micros) -> Result<u64, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let done = sqlx::query(
+        let done = sql::query(
             "UPDATE signing_keys SET sealed = NULL WHERE sealed IS NOT NULL AND EXISTS \
              (SELECT 1 FROM signing_keys s WHERE s.sign_time <= $1 \
               AND s.sign_time > COALESCE(signing_keys.sign_time, 0))",
@@ -121,14 +121,14 @@ impl KeyStore for SqliteKeyStore {
 }
 
 #[cfg(test)]
-mod tests {
+mod sqlite_only {
     use std::path::Path;
 
     use super::*;
 
     /// The migrations up to a number, as they are applied.
     async fn migrate(pool: &sqlx::SqlitePool, numbers: std::ops::RangeInclusive<u32>) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|file| file.unwrap().path())

@@ -1,8 +1,8 @@
-//! The tokens that mails carried, in SQLite: each is spent in the transaction that does what it is for.
+//! The tokens that mails carried, in rows: each is spent in the transaction that does what it is for.
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer, is_unique_violation};
+use atelier_kit::sql::{self, Database, Writer, is_unique_violation};
 
 use super::{api_keys, audit, failed, identities, mails, rows, second_factor};
 use crate::audit::Act;
@@ -12,11 +12,11 @@ use crate::ports::MailTokenStore;
 use crate::tokens::TokenHash;
 
 /// The mail tokens of one database.
-pub(crate) struct SqliteMailTokenStore {
+pub(crate) struct SqlMailTokenStore {
     database: Database,
 }
 
-impl SqliteMailTokenStore {
+impl SqlMailTokenStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -32,7 +32,7 @@ struct TokenRow {
 
 /// Spends a token; what it was good for. It is unspent again when the transaction is dropped.
 async fn spend(writer: &mut Writer, token: &TokenHash, now: Micros) -> Result<TokenRow, Error> {
-    let row: Option<TokenRow> = sqlx::query_as(
+    let row: Option<TokenRow> = sql::query_as(
         "DELETE FROM mail_tokens WHERE token_hash = $1 AND expire_time > $2 RETURNING user_id, purpose, email",
     )
     .bind(&token.0[..])
@@ -44,9 +44,9 @@ async fn spend(writer: &mut Writer, token: &TokenHash, now: Micros) -> Result<To
 }
 
 #[async_trait]
-impl MailTokenStore for SqliteMailTokenStore {
+impl MailTokenStore for SqlMailTokenStore {
     async fn resets(&self, token: &TokenHash, now: Micros) -> Result<bool, Error> {
-        let row: Option<(i64,)> = sqlx::query_as(
+        let row: Option<(i32,)> = sql::query_as(
             "SELECT 1 FROM mail_tokens WHERE token_hash = $1 AND expire_time > $2 AND purpose = 'reset'",
         )
         .bind(&token.0[..])
@@ -70,7 +70,7 @@ impl MailTokenStore for SqliteMailTokenStore {
         }
         let before = rows::user(&mut writer, &spent.user_id).await?;
         // Sent to an e-mail that has since been changed, it proves nothing of the one that is there now.
-        let done = sqlx::query(
+        let done = sql::query(
             "UPDATE users SET password_hash = $3, email_verify_time = COALESCE(email_verify_time, $4), \
              update_time = $4 WHERE id = $1 AND email = $2",
         )
@@ -121,7 +121,7 @@ impl MailTokenStore for SqliteMailTokenStore {
 
 /// The account's e-mail is read, as long as it is the one that the token was sent to.
 async fn verify(writer: &mut Writer, spent: &TokenRow, now: Micros) -> Result<(), Error> {
-    let done = sqlx::query(
+    let done = sql::query(
         "UPDATE users SET email_verify_time = $3, update_time = $3 \
          WHERE id = $1 AND email = $2 AND email_verify_time IS NULL",
     )
@@ -153,7 +153,7 @@ async fn change(writer: &mut Writer, spent: &TokenRow, now: Micros) -> Result<()
     if former == spent.email {
         return verify(writer, spent, now).await;
     }
-    sqlx::query(
+    sql::query(
         "UPDATE users SET email = $2, email_verify_time = $3, update_time = $3 WHERE id = $1",
     )
     .bind(&spent.user_id)
@@ -169,7 +169,7 @@ async fn change(writer: &mut Writer, spent: &TokenRow, now: Micros) -> Result<()
         }
     })?;
     // What was sent to the former e-mail is good for nothing any more.
-    sqlx::query("DELETE FROM mail_tokens WHERE user_id = $1")
+    sql::query("DELETE FROM mail_tokens WHERE user_id = $1")
         .bind(&spent.user_id)
         .execute(&mut *writer)
         .await

@@ -1,8 +1,8 @@
-//! Mails that wait, in SQLite: added by whoever holds the transaction of what they tell of, and taken by the courier.
+//! Mails that wait, in rows: added by whoever holds the transaction of what they tell of, and taken by the courier.
 
 use async_trait::async_trait;
 use atelier_kit::moment::{Micros, new_id};
-use atelier_kit::sqlite::{Database, Writer};
+use atelier_kit::sql::{self, Database, Writer};
 
 use super::failed;
 use crate::emails::{MOST, PAUSE, Purpose, WINDOW, Waiting, Wanted};
@@ -15,18 +15,26 @@ const ROOM: i64 = 50_000;
 /// How many rows one sweep deletes of a kind.
 const SWEEP_ROWS: i64 = 1_000;
 
-/// Whether a mail may be added now, by what its recipient and its account have had. `Err` of [`Error::Busy`] when there
-/// is no room for any.
-async fn may(writer: &mut Writer, wanted: &Wanted<'_>, now: Micros) -> Result<bool, Error> {
-    let (all,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM mails LIMIT $1) m")
+/// Whether a mail may be added.
+enum May {
+    Yes,
+    /// Its recipient or its account has had enough of them.
+    Later,
+    /// There are too many of all kinds.
+    NoRoom,
+}
+
+/// Whether a mail may be added now, by what its recipient and its account have had.
+async fn may(writer: &mut Writer, wanted: &Wanted<'_>, now: Micros) -> Result<May, Error> {
+    let (all,): (i64,) = sql::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM mails LIMIT $1) m")
         .bind(ROOM)
         .fetch_one(&mut *writer)
         .await
         .map_err(failed)?;
     if all >= ROOM {
-        return Err(Error::Busy);
+        return Ok(May::NoRoom);
     }
-    let (to_recipient, last_to): (i64, Option<Micros>) = sqlx::query_as(
+    let (to_recipient, last_to): (i64, Option<Micros>) = sql::query_as(
         "SELECT COUNT(*), MAX(create_time) FROM mails WHERE recipient = $1 AND purpose = $2 AND create_time > $3",
     )
     .bind(wanted.recipient)
@@ -35,7 +43,7 @@ async fn may(writer: &mut Writer, wanted: &Wanted<'_>, now: Micros) -> Result<bo
     .fetch_one(&mut *writer)
     .await
     .map_err(failed)?;
-    let (of_user, last_of): (i64, Option<Micros>) = sqlx::query_as(
+    let (of_user, last_of): (i64, Option<Micros>) = sql::query_as(
         "SELECT COUNT(*), MAX(create_time) FROM mails WHERE user_id = $1 AND purpose = $2 AND create_time > $3",
     )
     .bind(wanted.user_id)
@@ -45,7 +53,8 @@ async fn may(writer: &mut Writer, wanted: &Wanted<'_>, now: Micros) -> Result<bo
     .await
     .map_err(failed)?;
     let last = last_to.max(last_of);
-    Ok(to_recipient.max(of_user) < MOST && last.is_none_or(|last| last + PAUSE <= now))
+    let may = to_recipient.max(of_user) < MOST && last.is_none_or(|last| last + PAUSE <= now);
+    Ok(if may { May::Yes } else { May::Later })
 }
 
 /// Adds a mail that is bounded by no other. One with a token takes the place of an earlier one for the same purpose that
@@ -57,7 +66,7 @@ pub(super) async fn add(
 ) -> Result<(), Error> {
     if wanted.purpose.lifetime().is_some() {
         // One without an account is known by its recipient.
-        sqlx::query(
+        sql::query(
             "UPDATE mails SET done_time = $4 WHERE done_time IS NULL AND purpose = $1 \
              AND CASE WHEN $3 IS NULL THEN recipient = $2 ELSE user_id = $3 END",
         )
@@ -69,7 +78,7 @@ pub(super) async fn add(
         .await
         .map_err(failed)?;
     }
-    sqlx::query(
+    sql::query(
         "INSERT INTO mails (id, purpose, recipient, user_id, create_time, next_time) VALUES ($1, $2, $3, $4, $5, $5)",
     )
     .bind(new_id())
@@ -96,10 +105,9 @@ pub(super) async fn welcome(
         recipient: email,
         user_id: Some(user_id),
     };
-    match may(writer, &wanted, now).await {
-        Ok(true) => add(writer, &wanted, now).await,
-        Ok(false) | Err(Error::Busy) => Ok(()),
-        Err(error) => Err(error),
+    match may(writer, &wanted, now).await? {
+        May::Yes => add(writer, &wanted, now).await,
+        May::Later | May::NoRoom => Ok(()),
     }
 }
 
@@ -109,12 +117,12 @@ pub(super) async fn end_tokens(
     user_id: &str,
     now: Micros,
 ) -> Result<(), Error> {
-    sqlx::query("DELETE FROM mail_tokens WHERE user_id = $1 AND purpose <> 'verify'")
+    sql::query("DELETE FROM mail_tokens WHERE user_id = $1 AND purpose <> 'verify'")
         .bind(user_id)
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-    sqlx::query(
+    sql::query(
         "UPDATE mails SET done_time = $2 WHERE user_id = $1 AND purpose = 'change' AND done_time IS NULL",
     )
     .bind(user_id)
@@ -126,11 +134,11 @@ pub(super) async fn end_tokens(
 }
 
 /// The mails of one database.
-pub(crate) struct SqliteMailStore {
+pub(crate) struct SqlMailStore {
     database: Database,
 }
 
-impl SqliteMailStore {
+impl SqlMailStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -165,14 +173,16 @@ impl TryFrom<MailRow> for Waiting {
 }
 
 #[async_trait]
-impl MailStore for SqliteMailStore {
+impl MailStore for SqlMailStore {
     async fn want(&self, wanted: &[Wanted<'_>], now: Micros) -> Result<(), Error> {
         let Some(first) = wanted.first() else {
             return Ok(());
         };
         let mut writer = self.database.begin().await.map_err(failed)?;
-        if !may(&mut writer, first, now).await? {
-            return Ok(());
+        match may(&mut writer, first, now).await? {
+            May::Yes => {}
+            May::Later => return Ok(()),
+            May::NoRoom => return Err(Error::Busy),
         }
         for wanted in wanted {
             add(&mut writer, wanted, now).await?;
@@ -182,7 +192,7 @@ impl MailStore for SqliteMailStore {
 
     async fn claim(&self, now: Micros, until: Micros, most: i64) -> Result<Vec<Waiting>, Error> {
         // Asked without the write lock first: mostly there is nothing.
-        let due: Option<(i64,)> = sqlx::query_as(
+        let due: Option<(i32,)> = sql::query_as(
             "SELECT 1 FROM mails WHERE done_time IS NULL AND next_time <= $1 LIMIT 1",
         )
         .bind(now)
@@ -193,7 +203,7 @@ impl MailStore for SqliteMailStore {
             return Ok(Vec::new());
         }
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let rows: Vec<MailRow> = sqlx::query_as(
+        let rows: Vec<MailRow> = sql::query_as(
             "UPDATE mails SET attempts = attempts + 1, next_time = $2 WHERE id IN \
              (SELECT id FROM mails WHERE done_time IS NULL AND next_time <= $1 ORDER BY next_time, id LIMIT $3) \
              RETURNING id, purpose, recipient, user_id, create_time, attempts",
@@ -210,8 +220,8 @@ impl MailStore for SqliteMailStore {
 
     async fn ready(&self, mail: &Waiting, token: &TokenHash, now: Micros) -> Result<bool, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let waits: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM mails WHERE id = $1 AND done_time IS NULL")
+        let waits: Option<(i32,)> =
+            sql::query_as("SELECT 1 FROM mails WHERE id = $1 AND done_time IS NULL")
                 .bind(&mail.id)
                 .fetch_optional(&mut *writer)
                 .await
@@ -224,15 +234,15 @@ impl MailStore for SqliteMailStore {
         };
         let holder: Option<(String,)> = match mail.purpose {
             Purpose::Reset => {
-                sqlx::query_as("SELECT id FROM users WHERE email = $1").bind(&mail.recipient)
+                sql::query_as("SELECT id FROM users WHERE email = $1").bind(&mail.recipient)
             }
-            Purpose::Verify => sqlx::query_as(
+            Purpose::Verify => sql::query_as(
                 "SELECT id FROM users WHERE email = $1 AND id = $2 AND email_verify_time IS NULL",
             )
             .bind(&mail.recipient)
             .bind(&mail.user_id),
             Purpose::Change | Purpose::Changing | Purpose::Changed => {
-                sqlx::query_as("SELECT id FROM users WHERE id = $1").bind(&mail.user_id)
+                sql::query_as("SELECT id FROM users WHERE id = $1").bind(&mail.user_id)
             }
         }
         .fetch_optional(&mut *writer)
@@ -241,7 +251,7 @@ impl MailStore for SqliteMailStore {
         let Some((user_id,)) = holder else {
             return Ok(false);
         };
-        sqlx::query(
+        sql::query(
             "INSERT INTO mail_tokens (token_hash, user_id, purpose, email, expire_time) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (user_id, purpose) DO UPDATE SET token_hash = excluded.token_hash, \
              email = excluded.email, expire_time = excluded.expire_time",
@@ -260,7 +270,7 @@ impl MailStore for SqliteMailStore {
 
     async fn done(&self, id: &str, now: Micros) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query("UPDATE mails SET done_time = $2 WHERE id = $1 AND done_time IS NULL")
+        sql::query("UPDATE mails SET done_time = $2 WHERE id = $1 AND done_time IS NULL")
             .bind(id)
             .bind(now)
             .execute(&mut *writer)
@@ -271,7 +281,7 @@ impl MailStore for SqliteMailStore {
 
     async fn again(&self, id: &str, next_time: Micros) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query("UPDATE mails SET next_time = $2 WHERE id = $1")
+        sql::query("UPDATE mails SET next_time = $2 WHERE id = $1")
             .bind(id)
             .bind(next_time)
             .execute(&mut *writer)
@@ -282,7 +292,7 @@ impl MailStore for SqliteMailStore {
 
     async fn sweep(&self, now: Micros) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE done_time IS NOT NULL \
              AND create_time <= $1 ORDER BY create_time LIMIT $2)",
         )
@@ -291,7 +301,7 @@ impl MailStore for SqliteMailStore {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM mail_tokens WHERE token_hash IN \
              (SELECT token_hash FROM mail_tokens WHERE expire_time <= $1 ORDER BY expire_time LIMIT $2)",
         )

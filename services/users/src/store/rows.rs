@@ -2,7 +2,7 @@
 
 use atelier_kit::identity::Role;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::Writer;
+use atelier_kit::sql::{self, Writer};
 
 use super::failed;
 use crate::error::Error;
@@ -68,7 +68,7 @@ pub(super) fn password(kept: String) -> Option<String> {
 
 /// The account of an id.
 pub(super) async fn user(writer: &mut Writer, id: &str) -> Result<Option<User>, Error> {
-    let row: Option<UserRow> = sqlx::query_as(concat!(
+    let row: Option<UserRow> = sql::query_as(concat!(
         "SELECT ",
         user_columns!(),
         " FROM users u WHERE u.id = $1"
@@ -86,7 +86,7 @@ pub(super) async fn insert_session(
     user_id: &str,
     opening: &Opening,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO sessions (id, user_id, user_agent, create_time, last_use_time, expire_time, address) \
          VALUES ($1, $2, $3, $4, $4, $5, $6)",
     )
@@ -99,7 +99,7 @@ pub(super) async fn insert_session(
     .execute(&mut *writer)
     .await
     .map_err(failed)?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO refresh_tokens (token_hash, session_id, create_time, expire_time) VALUES ($1, $2, $3, $4)",
     )
     .bind(&opening.token.0[..])
@@ -121,7 +121,7 @@ pub(super) async fn revoke_sessions(
     others: bool,
     now: Micros,
 ) -> Result<u64, Error> {
-    sqlx::query(
+    sql::query(
         "UPDATE refresh_tokens SET successor = NULL WHERE successor IS NOT NULL AND session_id IN \
          (SELECT id FROM sessions WHERE user_id = $1 AND (id = $2) <> $3)",
     )
@@ -131,7 +131,7 @@ pub(super) async fn revoke_sessions(
     .execute(&mut *writer)
     .await
     .map_err(failed)?;
-    sqlx::query(
+    sql::query(
         "INSERT INTO revocations (session_id, forget_time) SELECT id, $5 FROM sessions \
          WHERE user_id = $1 AND (id = $2) <> $3 AND revoke_time IS NULL AND expire_time > $4 \
          ON CONFLICT (session_id) DO NOTHING",
@@ -144,7 +144,7 @@ pub(super) async fn revoke_sessions(
     .execute(&mut *writer)
     .await
     .map_err(failed)?;
-    let done = sqlx::query(
+    let done = sql::query(
         "UPDATE sessions SET revoke_time = $4 \
          WHERE user_id = $1 AND (id = $2) <> $3 AND revoke_time IS NULL AND expire_time > $4",
     )
@@ -174,7 +174,7 @@ pub(super) async fn revoke_tokens(
     sid: &str,
     now: Micros,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO revocations (session_id, forget_time) VALUES ($1, $2) ON CONFLICT (session_id) DO NOTHING",
     )
     .bind(sid)
@@ -191,7 +191,7 @@ pub(super) async fn revoke_all_keys(
     user_id: &str,
     now: Micros,
 ) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO revocations (session_id, forget_time) SELECT id, $2 FROM api_keys WHERE user_id = $1 \
          ON CONFLICT (session_id) DO NOTHING",
     )

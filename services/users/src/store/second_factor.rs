@@ -1,8 +1,8 @@
-//! Second factors in SQLite; each secret is sealed before it comes here.
+//! Second factors in rows; each secret is sealed before it comes here.
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Write, Writer};
+use atelier_kit::sql::{self, Database, Transaction, Writer};
 
 use super::{audit, failed, rows};
 use crate::audit::Act;
@@ -12,11 +12,11 @@ use crate::recovery::RecoveryHash;
 use crate::second_factor::{FactorState, MISS_WINDOW, MOST_MISSES, Proof};
 
 /// The second factors of one database.
-pub(crate) struct SqliteFactorStore {
+pub(crate) struct SqlFactorStore {
     database: Database,
 }
 
-impl SqliteFactorStore {
+impl SqlFactorStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -33,12 +33,12 @@ struct FactorRow {
 /// Ends the second factor of an account, confirmed or not, within a transaction that the caller holds. Nothing of it needs
 /// to be shown.
 pub(super) async fn drop_of(writer: &mut Writer, user_id: &str, now: Micros) -> Result<(), Error> {
-    sqlx::query("DELETE FROM second_factors WHERE user_id = $1")
+    sql::query("DELETE FROM second_factors WHERE user_id = $1")
         .bind(user_id)
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-    let done = sqlx::query(
+    let done = sql::query(
         "UPDATE users SET second_factor_time = NULL WHERE id = $1 AND second_factor_time IS NOT NULL",
     )
     .bind(user_id)
@@ -53,10 +53,10 @@ pub(super) async fn drop_of(writer: &mut Writer, user_id: &str, now: Micros) -> 
 }
 
 #[async_trait]
-impl FactorStore for SqliteFactorStore {
+impl FactorStore for SqlFactorStore {
     async fn enroll(&self, user_id: &str, sealed: &[u8], now: Micros) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let done = sqlx::query(
+        let done = sql::query(
             "INSERT INTO second_factors (user_id, sealed, create_time, last_step) VALUES ($1, $2, $3, 0) \
              ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, create_time = excluded.create_time, \
              last_step = 0 WHERE second_factors.confirm_time IS NULL",
@@ -75,7 +75,7 @@ impl FactorStore for SqliteFactorStore {
 
     async fn hold(&self, user_id: &str, since: Micros) -> Result<Option<Box<dyn Factor>>, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let row: Option<FactorRow> = sqlx::query_as(
+        let row: Option<FactorRow> = sql::query_as(
             "SELECT user_id, sealed, confirm_time, last_step FROM second_factors WHERE user_id = $1",
         )
         .bind(user_id)
@@ -86,7 +86,7 @@ impl FactorStore for SqliteFactorStore {
             return Ok(None);
         };
         let recovery: Vec<(Vec<u8>,)> =
-            sqlx::query_as("SELECT code_hash FROM recovery_codes WHERE user_id = $1")
+            sql::query_as("SELECT code_hash FROM recovery_codes WHERE user_id = $1")
                 .bind(user_id)
                 .fetch_all(&mut *writer)
                 .await
@@ -96,7 +96,7 @@ impl FactorStore for SqliteFactorStore {
             .map(|(hash,)| hash.try_into().map(RecoveryHash))
             .collect::<Result<_, Vec<u8>>>()
             .map_err(|_| Error::store("the hash of a recovery code has another length"))?;
-        let misses: Vec<(Micros,)> = sqlx::query_as(
+        let misses: Vec<(Micros,)> = sql::query_as(
             "SELECT time FROM second_factor_misses WHERE user_id = $1 AND time > $2 \
              ORDER BY time DESC LIMIT $3",
         )
@@ -114,12 +114,12 @@ impl FactorStore for SqliteFactorStore {
             recovery,
             misses: misses.into_iter().map(|(time,)| time).collect(),
         };
-        Ok(Some(Box::new(SqliteFactor { writer, state })))
+        Ok(Some(Box::new(HeldFactor { writer, state })))
     }
 
     async fn renew(&self, user_id: &str, codes: &[RecoveryHash], now: Micros) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let active: Option<(i64,)> = sqlx::query_as(
+        let active: Option<(i32,)> = sql::query_as(
             "SELECT 1 FROM second_factors WHERE user_id = $1 AND confirm_time IS NOT NULL",
         )
         .bind(user_id)
@@ -129,7 +129,7 @@ impl FactorStore for SqliteFactorStore {
         if active.is_none() {
             return Err(Error::TotpNotEnrolled);
         }
-        sqlx::query("DELETE FROM recovery_codes WHERE user_id = $1")
+        sql::query("DELETE FROM recovery_codes WHERE user_id = $1")
             .bind(user_id)
             .execute(&mut *writer)
             .await
@@ -147,7 +147,7 @@ async fn insert_codes(
     codes: &[RecoveryHash],
 ) -> Result<(), Error> {
     for code in codes {
-        sqlx::query("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)")
+        sql::query("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)")
             .bind(user_id)
             .bind(&code.0[..])
             .execute(&mut *writer)
@@ -158,15 +158,15 @@ async fn insert_codes(
 }
 
 /// A factor, held by the one writing transaction.
-struct SqliteFactor {
-    writer: Write,
+struct HeldFactor {
+    writer: Transaction,
     state: FactorState,
 }
 
-impl SqliteFactor {
+impl HeldFactor {
     /// Takes the code of a time step, which is later than that of any code that was taken before.
     async fn take_step(&mut self, step: i64) -> Result<(), Error> {
-        let done = sqlx::query(
+        let done = sql::query(
             "UPDATE second_factors SET last_step = $2 WHERE user_id = $1 AND last_step < $2",
         )
         .bind(&self.state.user_id)
@@ -179,7 +179,7 @@ impl SqliteFactor {
 
     /// Takes a recovery code, which is there no longer then.
     async fn take_recovery(&mut self, code: RecoveryHash) -> Result<(), Error> {
-        let done = sqlx::query("DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2")
+        let done = sql::query("DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2")
             .bind(&self.state.user_id)
             .bind(&code.0[..])
             .execute(&mut *self.writer)
@@ -190,7 +190,7 @@ impl SqliteFactor {
 
     /// Says on the account when its factor was confirmed.
     async fn mark_account(&mut self, confirmed: Option<Micros>, now: Micros) -> Result<(), Error> {
-        sqlx::query("UPDATE users SET second_factor_time = $2, update_time = $3 WHERE id = $1")
+        sql::query("UPDATE users SET second_factor_time = $2, update_time = $3 WHERE id = $1")
             .bind(&self.state.user_id)
             .bind(confirmed)
             .bind(now)
@@ -215,20 +215,20 @@ fn one(changed: u64) -> Result<(), Error> {
 }
 
 #[async_trait]
-impl Factor for SqliteFactor {
+impl Factor for HeldFactor {
     fn state(&self) -> &FactorState {
         &self.state
     }
 
     async fn miss(mut self: Box<Self>, now: Micros) -> Result<(), Error> {
         // Those that no longer count go with each new one, so that an account never has many.
-        sqlx::query("DELETE FROM second_factor_misses WHERE user_id = $1 AND time <= $2")
+        sql::query("DELETE FROM second_factor_misses WHERE user_id = $1 AND time <= $2")
             .bind(&self.state.user_id)
             .bind(now - MISS_WINDOW)
             .execute(&mut *self.writer)
             .await
             .map_err(failed)?;
-        sqlx::query("INSERT INTO second_factor_misses (user_id, time) VALUES ($1, $2)")
+        sql::query("INSERT INTO second_factor_misses (user_id, time) VALUES ($1, $2)")
             .bind(&self.state.user_id)
             .bind(now)
             .execute(&mut *self.writer)
@@ -260,7 +260,7 @@ impl Factor for SqliteFactor {
         now: Micros,
     ) -> Result<(), Error> {
         self.take_step(step).await?;
-        sqlx::query("UPDATE second_factors SET confirm_time = $2 WHERE user_id = $1")
+        sql::query("UPDATE second_factors SET confirm_time = $2 WHERE user_id = $1")
             .bind(&self.state.user_id)
             .bind(now)
             .execute(&mut *self.writer)
@@ -288,7 +288,7 @@ impl Factor for SqliteFactor {
             Proof::Step(_) => "totp",
             Proof::Recovery(_) => "recovery_code",
         };
-        let done = sqlx::query("DELETE FROM second_factors WHERE user_id = $1")
+        let done = sql::query("DELETE FROM second_factors WHERE user_id = $1")
             .bind(&self.state.user_id)
             .execute(&mut *self.writer)
             .await

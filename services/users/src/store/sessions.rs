@@ -1,8 +1,8 @@
-//! Sessions and their refresh tokens in SQLite.
+//! Sessions and their refresh tokens in rows.
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Write, Writer};
+use atelier_kit::sql::{self, Database, Transaction, Writer};
 
 use super::rows::{self, UserRow, user_columns};
 use super::{audit, failed};
@@ -18,11 +18,11 @@ use crate::users::User;
 const SWEEP_ROWS: i64 = 1_000;
 
 /// The sessions of one database.
-pub(crate) struct SqliteSessionStore {
+pub(crate) struct SqlSessionStore {
     database: Database,
 }
 
-impl SqliteSessionStore {
+impl SqlSessionStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -49,12 +49,13 @@ struct FamilyRow {
 }
 
 #[async_trait]
-impl SessionStore for SqliteSessionStore {
+impl SessionStore for SqlSessionStore {
     async fn insert(&self, verified: &Credentials, opening: &Opening) -> Result<User, Error> {
-        let mut writer = self.database.begin().await.map_err(failed)?;
+        // Sign-ins are beside each other: what is read here is the account, and who changes one is alone.
+        let mut writer = self.database.begin_beside(&[]).await.map_err(failed)?;
         // Verifying took its time: a password that was changed meanwhile signs nobody in.
-        let still: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM users WHERE id = $1 AND password_hash = $2")
+        let still: Option<(i32,)> =
+            sql::query_as("SELECT 1 FROM users WHERE id = $1 AND password_hash = $2")
                 .bind(&verified.user_id)
                 .bind(&verified.password_hash)
                 .fetch_optional(&mut *writer)
@@ -81,7 +82,7 @@ impl SessionStore for SqliteSessionStore {
         user_id: &str,
         now: Micros,
     ) -> Result<Option<User>, Error> {
-        let row: Option<UserRow> = sqlx::query_as(
+        let row: Option<UserRow> = sql::query_as(
             concat!(
                 "SELECT ",
                 user_columns!(),
@@ -100,7 +101,7 @@ impl SessionStore for SqliteSessionStore {
 
     async fn began(&self, session_id: &str) -> Result<Option<Micros>, Error> {
         let row: Option<(Micros,)> =
-            sqlx::query_as("SELECT create_time FROM sessions WHERE id = $1")
+            sql::query_as("SELECT create_time FROM sessions WHERE id = $1")
                 .bind(session_id)
                 .fetch_optional(self.database.read())
                 .await
@@ -116,7 +117,7 @@ impl SessionStore for SqliteSessionStore {
         rows: i64,
     ) -> Result<Vec<Session>, Error> {
         let (time, id) = after.unwrap_or((Micros::MAX, String::new()));
-        let found: Vec<SessionRow> = sqlx::query_as(
+        let found: Vec<SessionRow> = sql::query_as(
             "SELECT id, user_agent, create_time, last_use_time, expire_time, address FROM sessions \
              WHERE user_id = $1 AND revoke_time IS NULL AND expire_time > $2 AND (create_time, id) < ($3, $4) \
              ORDER BY create_time DESC, id DESC LIMIT $5",
@@ -167,7 +168,7 @@ impl SessionStore for SqliteSessionStore {
     }
 
     async fn revocations_after(&self, number: i64, now: Micros) -> Result<Vec<Revocation>, Error> {
-        let rows: Vec<(i64, String, Micros)> = sqlx::query_as(
+        let rows: Vec<(i64, String, Micros)> = sql::query_as(
             "SELECT number, session_id, forget_time FROM revocations \
              WHERE number > $1 AND forget_time > $2 ORDER BY number",
         )
@@ -188,24 +189,31 @@ impl SessionStore for SqliteSessionStore {
 
     async fn family(&self, presented: &TokenHash) -> Result<Option<Box<dyn Family>>, Error> {
         // Asked of a reader first: guessing tokens must not take the write lock from everybody else.
-        let known: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM refresh_tokens WHERE token_hash = $1")
-                .bind(&presented.0[..])
-                .fetch_optional(self.database.read())
-                .await
-                .map_err(failed)?;
-        if known.is_none() {
-            return Ok(None);
-        }
-        let mut writer = self.database.begin().await.map_err(failed)?;
-        let row: Option<FamilyRow> = sqlx::query_as(
-            "SELECT s.user_id, s.id AS session_id, s.revoke_time, s.expire_time, t.grace_until, t.successor \
-             FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1",
+        let known: Option<(String, bool)> = sql::query_as(
+            "SELECT session_id, use_time IS NULL FROM refresh_tokens WHERE token_hash = $1",
         )
         .bind(&presented.0[..])
-        .fetch_optional(&mut *writer)
+        .fetch_optional(self.database.read())
         .await
         .map_err(failed)?;
+        let Some((session_id, unspent)) = known else {
+            return Ok(None);
+        };
+        // An unspent token is exchanged beside those of other families: what is read are the account, and who changes one is
+        // alone, and rows of this family. A spent one may end the family, and whoever ends sessions is alone too.
+        let name = format!("family {session_id}");
+        let writer = match unspent {
+            true => self.database.begin_beside(&[&name]).await,
+            false => self.database.begin().await,
+        };
+        let mut writer = writer.map_err(failed)?;
+        let mut row = family(&mut writer, presented).await?;
+        let spent_meanwhile = unspent && row.as_ref().is_some_and(|row| row.grace_until.is_some());
+        if spent_meanwhile && !self.database.is_embedded() {
+            writer.rollback().await.map_err(failed)?;
+            writer = self.database.begin().await.map_err(failed)?;
+            row = family(&mut writer, presented).await?;
+        }
         let Some(row) = row else {
             return Ok(None);
         };
@@ -226,7 +234,7 @@ impl SessionStore for SqliteSessionStore {
                 },
             },
         };
-        Ok(Some(Box::new(SqliteFamily {
+        Ok(Some(Box::new(HeldFamily {
             writer,
             presented: *presented,
             state,
@@ -234,7 +242,7 @@ impl SessionStore for SqliteSessionStore {
     }
 
     async fn sweep(&self, now: Micros) -> Result<(), Error> {
-        let (due,): (bool,) = sqlx::query_as(
+        let (due,): (bool,) = sql::query_as(
             "SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE successor IS NOT NULL AND grace_until <= $1) \
              OR EXISTS (SELECT 1 FROM refresh_tokens WHERE expire_time <= $1) \
              OR EXISTS (SELECT 1 FROM sessions WHERE expire_time <= $1) \
@@ -248,14 +256,14 @@ impl SessionStore for SqliteSessionStore {
             return Ok(());
         }
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "UPDATE refresh_tokens SET successor = NULL WHERE successor IS NOT NULL AND grace_until <= $1",
         )
         .bind(now)
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM refresh_tokens WHERE token_hash IN \
              (SELECT token_hash FROM refresh_tokens WHERE expire_time <= $1 LIMIT $2)",
         )
@@ -264,7 +272,7 @@ impl SessionStore for SqliteSessionStore {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expire_time <= $1 LIMIT $2)",
         )
         .bind(now)
@@ -272,7 +280,7 @@ impl SessionStore for SqliteSessionStore {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        sqlx::query("DELETE FROM revocations WHERE forget_time <= $1")
+        sql::query("DELETE FROM revocations WHERE forget_time <= $1")
             .bind(now)
             .execute(&mut *writer)
             .await
@@ -281,22 +289,34 @@ impl SessionStore for SqliteSessionStore {
     }
 }
 
-/// A family, held by the one writing transaction.
-struct SqliteFamily {
-    writer: Write,
+/// The session of a token, and how the token stands.
+async fn family(writer: &mut Writer, presented: &TokenHash) -> Result<Option<FamilyRow>, Error> {
+    sql::query_as(
+        "SELECT s.user_id, s.id AS session_id, s.revoke_time, s.expire_time, t.grace_until, t.successor \
+         FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1",
+    )
+    .bind(&presented.0[..])
+    .fetch_optional(writer)
+    .await
+    .map_err(failed)
+}
+
+/// A family, held by a writing transaction that no other of its family is beside.
+struct HeldFamily {
+    writer: Transaction,
     presented: TokenHash,
     state: FamilyState,
 }
 
 #[async_trait]
-impl Family for SqliteFamily {
+impl Family for HeldFamily {
     fn state(&self) -> &FamilyState {
         &self.state
     }
 
     async fn rotate(mut self: Box<Self>, rotation: Rotation) -> Result<(), Error> {
         let writer = &mut *self.writer;
-        let spent = sqlx::query(
+        let spent = sql::query(
             "UPDATE refresh_tokens SET use_time = $2, grace_until = $3, successor = $4 \
              WHERE token_hash = $1 AND use_time IS NULL",
         )
@@ -312,7 +332,7 @@ impl Family for SqliteFamily {
                 "a refresh token was spent while its family was held",
             ));
         }
-        sqlx::query(
+        sql::query(
             "INSERT INTO refresh_tokens (token_hash, session_id, parent_hash, create_time, expire_time) \
              VALUES ($1, $2, $3, $4, $5)",
         )
@@ -325,8 +345,8 @@ impl Family for SqliteFamily {
         .await
         .map_err(failed)?;
         // The presented token is its parent's successor, and this is its first use.
-        sqlx::query(
-            "UPDATE refresh_tokens SET grace_until = MIN(grace_until, $2) WHERE token_hash = \
+        sql::query(
+            "UPDATE refresh_tokens SET grace_until = CASE WHEN grace_until > $2 THEN $2 ELSE grace_until END WHERE token_hash = \
              (SELECT parent_hash FROM refresh_tokens WHERE token_hash = $1)",
         )
         .bind(&self.presented.0[..])
@@ -334,7 +354,7 @@ impl Family for SqliteFamily {
         .execute(&mut *writer)
         .await
         .map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "UPDATE sessions SET last_use_time = $2, expire_time = $3, address = $4 WHERE id = $1",
         )
         .bind(&self.state.session_id)
@@ -372,7 +392,7 @@ impl Family for SqliteFamily {
 
 /// Erases the sealed pairs of a session whose grace has passed.
 async fn erase_passed(writer: &mut Writer, session_id: &str, now: Micros) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "UPDATE refresh_tokens SET successor = NULL \
          WHERE session_id = $1 AND successor IS NOT NULL AND grace_until <= $2",
     )

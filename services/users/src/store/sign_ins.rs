@@ -1,8 +1,8 @@
-//! Sign-ins with somebody else that are under way, in SQLite: each is completed in the transaction that does what it is for.
+//! Sign-ins with somebody else that are under way, in rows: each is completed in the transaction that does what it is for.
 
 use async_trait::async_trait;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Write, Writer};
+use atelier_kit::sql::{self, Database, Transaction, Writer};
 
 use super::{audit, failed, identities, mails, rows};
 use crate::audit::Act;
@@ -20,11 +20,11 @@ const ROOM: i64 = 50_000;
 const SWEEP_ROWS: i64 = 1_000;
 
 /// The sign-ins of one database.
-pub(crate) struct SqliteSignInStore {
+pub(crate) struct SqlSignInStore {
     database: Database,
 }
 
-impl SqliteSignInStore {
+impl SqlSignInStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -74,7 +74,7 @@ struct HolderRow {
 
 /// How a person stands, as the connection sees it.
 async fn standing(connection: &mut Writer, person: &Person) -> Result<Standing, Error> {
-    let known: Option<(String, bool)> = sqlx::query_as(
+    let known: Option<(String, bool)> = sql::query_as(
         "SELECT u.id, u.second_factor_time IS NOT NULL FROM identities i JOIN users u ON u.id = i.user_id \
          WHERE i.issuer = $1 AND i.subject = $2",
     )
@@ -83,7 +83,7 @@ async fn standing(connection: &mut Writer, person: &Person) -> Result<Standing, 
     .fetch_optional(&mut *connection)
     .await
     .map_err(failed)?;
-    let holder: Option<HolderRow> = sqlx::query_as(
+    let holder: Option<HolderRow> = sql::query_as(
         "SELECT u.id, u.password_hash, u.email_verify_time IS NOT NULL AS email_verified, \
          u.second_factor_time IS NOT NULL AS second_factor, \
          EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.issuer = $2) AS linked \
@@ -110,11 +110,11 @@ async fn standing(connection: &mut Writer, person: &Person) -> Result<Standing, 
 }
 
 #[async_trait]
-impl SignInStore for SqliteSignInStore {
+impl SignInStore for SqlSignInStore {
     async fn begin(&self, sign_in: &NewSignIn) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
         let (all,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM sign_ins LIMIT $1) s")
+            sql::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM sign_ins LIMIT $1) s")
                 .bind(ROOM)
                 .fetch_one(&mut *writer)
                 .await
@@ -122,7 +122,7 @@ impl SignInStore for SqliteSignInStore {
         if all >= ROOM {
             return Err(Error::Busy);
         }
-        sqlx::query(
+        sql::query(
             "INSERT INTO sign_ins (token_hash, state_hash, purpose, user_id, issuer, redirect_uri, secrets, expire_time) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
@@ -141,7 +141,7 @@ impl SignInStore for SqliteSignInStore {
     }
 
     async fn find(&self, token: &TokenHash, now: Micros) -> Result<Option<SignIn>, Error> {
-        let row: Option<SignInRow> = sqlx::query_as(
+        let row: Option<SignInRow> = sql::query_as(
             "SELECT state_hash, purpose, user_id, issuer, redirect_uri, secrets, person FROM sign_ins \
              WHERE token_hash = $1 AND expire_time > $2",
         )
@@ -155,7 +155,7 @@ impl SignInStore for SqliteSignInStore {
 
     async fn exchange(&self, token: &TokenHash, now: Micros) -> Result<bool, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let done = sqlx::query(
+        let done = sql::query(
             "UPDATE sign_ins SET exchange_time = $2 \
              WHERE token_hash = $1 AND exchange_time IS NULL AND expire_time > $2",
         )
@@ -170,7 +170,7 @@ impl SignInStore for SqliteSignInStore {
 
     async fn answered(&self, token: &TokenHash, person: &[u8]) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query("UPDATE sign_ins SET person = $2 WHERE token_hash = $1")
+        sql::query("UPDATE sign_ins SET person = $2 WHERE token_hash = $1")
             .bind(&token.0[..])
             .bind(person)
             .execute(&mut *writer)
@@ -191,7 +191,7 @@ impl SignInStore for SqliteSignInStore {
         now: Micros,
     ) -> Result<Option<Box<dyn HeldSignIn>>, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let there: Option<(i64,)> = sqlx::query_as(
+        let there: Option<(i32,)> = sql::query_as(
             "SELECT 1 FROM sign_ins WHERE token_hash = $1 AND expire_time > $2 AND person IS NOT NULL",
         )
         .bind(&token.0[..])
@@ -203,7 +203,7 @@ impl SignInStore for SqliteSignInStore {
             return Ok(None);
         }
         let standing = standing(&mut writer, &person).await?;
-        Ok(Some(Box::new(SqliteHeld {
+        Ok(Some(Box::new(HeldRow {
             writer,
             token: *token,
             person,
@@ -213,7 +213,7 @@ impl SignInStore for SqliteSignInStore {
 
     async fn sweep(&self, now: Micros) -> Result<(), Error> {
         let (due,): (bool,) =
-            sqlx::query_as("SELECT EXISTS (SELECT 1 FROM sign_ins WHERE expire_time <= $1)")
+            sql::query_as("SELECT EXISTS (SELECT 1 FROM sign_ins WHERE expire_time <= $1)")
                 .bind(now)
                 .fetch_one(self.database.read())
                 .await
@@ -222,7 +222,7 @@ impl SignInStore for SqliteSignInStore {
             return Ok(());
         }
         let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        sql::query(
             "DELETE FROM sign_ins WHERE token_hash IN \
              (SELECT token_hash FROM sign_ins WHERE expire_time <= $1 ORDER BY expire_time LIMIT $2)",
         )
@@ -236,17 +236,17 @@ impl SignInStore for SqliteSignInStore {
 }
 
 /// A sign-in, held by the one writing transaction.
-struct SqliteHeld {
-    writer: Write,
+struct HeldRow {
+    writer: Transaction,
     token: TokenHash,
     person: Person,
     standing: Standing,
 }
 
-impl SqliteHeld {
+impl HeldRow {
     /// Ends the sign-in with what was done.
     async fn complete(mut self: Box<Self>) -> Result<(), Error> {
-        sqlx::query("DELETE FROM sign_ins WHERE token_hash = $1")
+        sql::query("DELETE FROM sign_ins WHERE token_hash = $1")
             .bind(&self.token.0[..])
             .execute(&mut *self.writer)
             .await
@@ -263,7 +263,7 @@ impl SqliteHeld {
 
 /// Adds an account without a password.
 async fn insert(writer: &mut Writer, user: &User, verified: Option<Micros>) -> Result<(), Error> {
-    sqlx::query(
+    sql::query(
         "INSERT INTO users (id, email, password_hash, display_name, role, create_time, update_time, email_verify_time) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -283,7 +283,7 @@ async fn insert(writer: &mut Writer, user: &User, verified: Option<Micros>) -> R
 
 /// Registers an anonymous account without a password, and ends its sessions.
 async fn register(writer: &mut Writer, user: &User, verified: Option<Micros>) -> Result<(), Error> {
-    let done = sqlx::query(
+    let done = sql::query(
         "UPDATE users SET email = $2, password_hash = $3, display_name = $4, role = $5, update_time = $6, \
          email_verify_time = $7 WHERE id = $1 AND role = 'anonymous'",
     )
@@ -305,7 +305,7 @@ async fn register(writer: &mut Writer, user: &User, verified: Option<Micros>) ->
 }
 
 #[async_trait]
-impl HeldSignIn for SqliteHeld {
+impl HeldSignIn for HeldRow {
     fn standing(&self) -> &Standing {
         &self.standing
     }

@@ -1,9 +1,9 @@
-//! Accounts in SQLite.
+//! Accounts in rows.
 
 use async_trait::async_trait;
 use atelier_kit::identity::Role;
 use atelier_kit::moment::Micros;
-use atelier_kit::sqlite::{Database, Writer, is_unique_violation};
+use atelier_kit::sql::{self, Database, Writer, is_unique_violation};
 
 use super::rows::{self, UserRow, user_columns};
 use super::{audit, failed, mails};
@@ -14,11 +14,11 @@ use crate::sessions::Opening;
 use crate::users::{PasswordChange, ProfileChange, User};
 
 /// The accounts of one database.
-pub(crate) struct SqliteUserStore {
+pub(crate) struct SqlUserStore {
     database: Database,
 }
 
-impl SqliteUserStore {
+impl SqlUserStore {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
@@ -32,7 +32,7 @@ async fn change_role(
     role: Role,
     now: Micros,
 ) -> Result<(), Error> {
-    let done = sqlx::query(
+    let done = sql::query(
         "UPDATE users SET role = $2, update_time = $3 WHERE id = $1 \
          AND (role <> 'admin' OR (SELECT COUNT(*) FROM users WHERE role = 'admin') > 1)",
     )
@@ -57,15 +57,21 @@ async fn change_role(
 }
 
 #[async_trait]
-impl UserStore for SqliteUserStore {
+impl UserStore for SqlUserStore {
     async fn insert(
         &self,
         user: &User,
         password_hash: Option<&str>,
         opening: &Opening,
     ) -> Result<(), Error> {
-        let mut writer = self.database.begin().await.map_err(failed)?;
-        sqlx::query(
+        let writer = match user.email {
+            // How many mails there are is read before one is added.
+            Some(_) => self.database.begin().await,
+            // Rows with new ids, which nobody else can mean.
+            None => self.database.begin_beside(&[]).await,
+        };
+        let mut writer = writer.map_err(failed)?;
+        sql::query(
             "INSERT INTO users (id, email, password_hash, display_name, role, create_time, update_time) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -94,7 +100,7 @@ impl UserStore for SqliteUserStore {
         opening: &Opening,
     ) -> Result<(), Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let done = sqlx::query(
+        let done = sql::query(
             "UPDATE users SET email = $2, password_hash = $3, display_name = $4, role = $5, update_time = $6 \
              WHERE id = $1 AND role = 'anonymous'",
         )
@@ -119,7 +125,7 @@ impl UserStore for SqliteUserStore {
     }
 
     async fn credentials(&self, email: &str) -> Result<Option<Credentials>, Error> {
-        let row: Option<(String, String, bool)> = sqlx::query_as(
+        let row: Option<(String, String, bool)> = sql::query_as(
             "SELECT id, password_hash, second_factor_time IS NOT NULL FROM users \
              WHERE email = $1 AND password_hash <> ''",
         )
@@ -138,7 +144,7 @@ impl UserStore for SqliteUserStore {
 
     async fn password_hash(&self, user_id: &str) -> Result<Option<String>, Error> {
         let row: Option<(Option<String>,)> =
-            sqlx::query_as("SELECT password_hash FROM users WHERE id = $1")
+            sql::query_as("SELECT password_hash FROM users WHERE id = $1")
                 .bind(user_id)
                 .fetch_optional(self.database.read())
                 .await
@@ -149,7 +155,7 @@ impl UserStore for SqliteUserStore {
     async fn rehash(&self, verified: &Credentials, replacement: &str) -> Result<bool, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
         let done =
-            sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+            sql::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
                 .bind(&verified.user_id)
                 .bind(&verified.password_hash)
                 .bind(replacement)
@@ -170,7 +176,7 @@ impl UserStore for SqliteUserStore {
         let preferences = preferences.transpose().map_err(Error::store)?;
         let mut writer = self.database.begin().await.map_err(failed)?;
         // What stays as it was is no change, and its time stays too.
-        sqlx::query(
+        sql::query(
             "UPDATE users SET display_name = COALESCE($2, display_name), bio = COALESCE($3, bio), \
              preferences = COALESCE($4, preferences), update_time = $5 WHERE id = $1 AND \
              (display_name <> COALESCE($2, display_name) OR bio <> COALESCE($3, bio) \
@@ -193,7 +199,7 @@ impl UserStore for SqliteUserStore {
 
     async fn change_password(&self, change: &PasswordChange<'_>) -> Result<u32, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let done = sqlx::query(
+        let done = sql::query(
             "UPDATE users SET password_hash = $3, update_time = $4 WHERE id = $1 AND password_hash = $2",
         )
         .bind(change.user_id)
@@ -224,7 +230,7 @@ impl UserStore for SqliteUserStore {
 
     async fn list(&self, after: Option<Cursor>, rows: i64) -> Result<Vec<User>, Error> {
         let (time, id) = after.unwrap_or((Micros::MAX, String::new()));
-        let found: Vec<UserRow> = sqlx::query_as(concat!(
+        let found: Vec<UserRow> = sql::query_as(concat!(
             "SELECT ",
             user_columns!(),
             " FROM users u WHERE u.email IS NOT NULL AND (u.create_time, u.id) < ($1, $2) \
@@ -277,7 +283,7 @@ impl UserStore for SqliteUserStore {
         now: Micros,
     ) -> Result<Option<(String, Role)>, Error> {
         let mut writer = self.database.begin().await.map_err(failed)?;
-        let known: Option<(String,)> = sqlx::query_as("SELECT id FROM users WHERE email = $1")
+        let known: Option<(String,)> = sql::query_as("SELECT id FROM users WHERE email = $1")
             .bind(email)
             .fetch_optional(&mut *writer)
             .await

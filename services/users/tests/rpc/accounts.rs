@@ -1,5 +1,7 @@
 //! Registering, signing in, and what an account changes of itself.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
 use std::sync::atomic::Ordering::SeqCst;
 
 use atelier_proto::users::v1 as pb;
@@ -73,8 +75,8 @@ async fn a_registration_that_breaks_a_rule_names_the_field_and_leaves_nothing() 
         "MESSAGE_TOO_LARGE",
     );
     assert_eq!(house.passwords.hashed.load(SeqCst), 0);
-    let (users,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM users")
-        .fetch_one(&house.database().await)
+    let (users,): (i64,) = sql::query_as("SELECT COUNT(*) FROM users")
+        .fetch_one(house.database().await.read())
         .await
         .unwrap();
     assert_eq!(users, 0);
@@ -131,7 +133,10 @@ async fn of_many_who_register_one_email_at_once_one_gets_it() {
         "SELECT COUNT(*) FROM users",
         "SELECT COUNT(*) FROM sessions",
     ] {
-        let (rows,): (i64,) = sqlx::query_as(table).fetch_one(&database).await.unwrap();
+        let (rows,): (i64,) = sql::query_as(table)
+            .fetch_one(database.read())
+            .await
+            .unwrap();
         assert_eq!(rows, 1, "a refused registration left something behind");
     }
 }
@@ -197,8 +202,8 @@ async fn a_password_changed_while_it_is_verified_signs_nobody_in() {
         house.passwords.verified.load(SeqCst) == 1
     })
     .await;
-    sqlx::query("UPDATE users SET password_hash = 'another'")
-        .execute(&house.database().await)
+    sql::query("UPDATE users SET password_hash = 'another'")
+        .write_to(&house.database().await)
         .await
         .unwrap();
     drop(held);

@@ -2,15 +2,21 @@
 
 use atelier_kit::identity::Role;
 use atelier_proto::users::v1 as pb;
-use atelier_users::{GrantError, grant_admin};
+use atelier_users::{GrantError, Granted, grant_admin};
 use tonic::{Code, Status};
 
 use crate::house::{House, bad_field, by, refused};
 
+/// Makes an account an admin from beside the service.
+pub async fn made_admin(house: &House, email: &str) -> Result<Granted, GrantError> {
+    let on = &house.foundation;
+    grant_admin(on.engines.postgres.as_ref(), &on.data, email).await
+}
+
 /// Registers an account and makes it an admin; returns it with tokens that say so.
 pub async fn admin(house: &House, email: &str) -> (pb::User, pb::TokenPair) {
     let (_, tokens) = house.register(email).await;
-    grant_admin(&house.foundation.data, email).await.unwrap();
+    made_admin(house, email).await.unwrap();
     let tokens = house.refresh(&tokens.refresh_token).await.unwrap();
     (house.me(&tokens).await.unwrap(), tokens)
 }
@@ -48,9 +54,7 @@ async fn the_first_admin_is_made_from_beside_the_running_service() {
         async move { client.list_users(request).await }
     };
     refused(list(&tokens).await, Code::PermissionDenied, "ROLE_TOO_LOW");
-    let granted = grant_admin(&house.foundation.data, "ANA@x.org")
-        .await
-        .unwrap();
+    let granted = made_admin(&house, "ANA@x.org").await.unwrap();
     assert_eq!(
         (granted.email.as_str(), granted.before),
         ("ana@x.org", Role::User)
@@ -64,10 +68,7 @@ async fn the_first_admin_is_made_from_beside_the_running_service() {
         (1, &user.id, pb::Role::Admin)
     );
     assert_eq!(
-        grant_admin(&house.foundation.data, "ana@x.org")
-            .await
-            .unwrap()
-            .before,
+        made_admin(&house, "ana@x.org").await.unwrap().before,
         Role::Admin
     );
 }
@@ -76,19 +77,17 @@ async fn the_first_admin_is_made_from_beside_the_running_service() {
 async fn nobody_unknown_is_made_an_admin() {
     let house = House::new().await;
     house.register("ana@x.org").await;
-    let unknown = grant_admin(&house.foundation.data, "bob@x.org")
-        .await
-        .unwrap_err();
+    let unknown = made_admin(&house, "bob@x.org").await.unwrap_err();
     assert_eq!(
         unknown.to_string(),
         "no account has the e-mail bob@x.org; register it first"
     );
-    let malformed = grant_admin(&house.foundation.data, "bob")
-        .await
-        .unwrap_err();
+    let malformed = made_admin(&house, "bob").await.unwrap_err();
     assert!(matches!(malformed, GrantError::Email(_)));
     let empty = tempfile::tempdir().unwrap();
-    let absent = grant_admin(empty.path(), "ana@x.org").await.unwrap_err();
+    let absent = grant_admin(None, empty.path(), "ana@x.org")
+        .await
+        .unwrap_err();
     assert!(matches!(absent, GrantError::NoDatabase(_)));
     assert_eq!(
         std::fs::read_dir(empty.path()).unwrap().count(),
@@ -246,7 +245,7 @@ async fn two_admins_who_demote_each_other_at_once_leave_one() {
         );
         assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
         for email in ["one@x.org", "two@x.org"] {
-            grant_admin(&house.foundation.data, email).await.unwrap();
+            made_admin(&house, email).await.unwrap();
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Registering, verifying, resetting, signing in, linking and unlinking in any order, against a reference that says what
 //! is so in the fewest words.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
 use std::collections::BTreeSet;
 
 use atelier_proto::users::v1 as pb;
@@ -105,14 +107,14 @@ impl Desk {
     /// The token of a mail that sets another password, as if it had been read.
     async fn reset_token(&self, email: &str) -> String {
         let token = format!("reset of {email}");
-        sqlx::query(
+        sql::query(
             "INSERT INTO mail_tokens (token_hash, user_id, purpose, email, expire_time) \
              SELECT $1, id, 'reset', email, $2 FROM users WHERE email = $3",
         )
         .bind(&Sha256::digest(token.as_bytes())[..])
         .bind(i64::MAX)
         .bind(email)
-        .execute(&self.house.database().await)
+        .write_to(&self.house.database().await)
         .await
         .unwrap();
         token
@@ -120,8 +122,8 @@ impl Desk {
 
     async fn take(&self, step: Step, model: &mut Model) {
         // How often is tried is shown elsewhere.
-        sqlx::query("DELETE FROM attempts")
-            .execute(&self.house.database().await)
+        sql::query("DELETE FROM attempts")
+            .write_to(&self.house.database().await)
             .await
             .unwrap();
         match step {
@@ -163,9 +165,9 @@ impl Desk {
                     return;
                 };
                 // As `verify` in a mail does; the one that waits could come in between with another token.
-                sqlx::query("UPDATE users SET email_verify_time = update_time WHERE email = $1")
+                sql::query("UPDATE users SET email_verify_time = update_time WHERE email = $1")
                     .bind(EMAILS[email])
-                    .execute(&self.house.database().await)
+                    .write_to(&self.house.database().await)
                     .await
                     .unwrap();
                 account.verified = true;

@@ -1,5 +1,7 @@
 //! Failed sign-ins: who guesses waits, who owns the account does not, and nothing tells which accounts there are.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
 use std::sync::atomic::Ordering::SeqCst;
 
 use argon2::password_hash::PasswordHasher as _;
@@ -237,12 +239,12 @@ async fn what_is_forgiven_is_swept_and_nobody_can_read_who_was_tried() {
     wrong(login(&house, STRANGER, "nobody@x.org", "wrong").await);
     let database = house.database().await;
     let count = async || -> i64 {
-        let query = sqlx::query_as("SELECT COUNT(*) FROM attempts");
-        let (count,): (i64,) = query.fetch_one(&database).await.unwrap();
+        let query = sql::query_as("SELECT COUNT(*) FROM attempts");
+        let (count,): (i64,) = query.fetch_one(database.read()).await.unwrap();
         count
     };
     assert_eq!(count().await, 3);
-    let bytes = std::fs::read(folder.path().join("users.db-wal")).unwrap();
+    let bytes = house.kept().await;
     for hidden in ["nobody@x.org", STRANGER] {
         assert!(
             !bytes
@@ -264,8 +266,8 @@ fn weak(password: &str) -> String {
 }
 
 async fn kept(house: &House) -> String {
-    let (kept,): (String,) = sqlx::query_as("SELECT password_hash FROM users")
-        .fetch_one(&house.database().await)
+    let (kept,): (String,) = sql::query_as("SELECT password_hash FROM users")
+        .fetch_one(house.database().await.read())
         .await
         .unwrap();
     kept
@@ -275,9 +277,9 @@ async fn kept(house: &House) -> String {
 async fn a_password_of_less_work_is_hashed_anew_by_whoever_knows_it() {
     let house = House::new().await;
     let (user, _) = house.register("ana@x.org").await;
-    sqlx::query("UPDATE users SET password_hash = $1")
+    sql::query("UPDATE users SET password_hash = $1")
         .bind(weak(PASSWORD))
-        .execute(&house.database().await)
+        .write_to(&house.database().await)
         .await
         .unwrap();
     wrong(house.login("ana@x.org", "wrong").await);
@@ -298,9 +300,9 @@ async fn a_password_of_less_work_is_hashed_anew_by_whoever_knows_it() {
 async fn several_who_hash_a_password_anew_at_once_are_all_signed_in() {
     let house = House::new().await;
     house.register("ana@x.org").await;
-    sqlx::query("UPDATE users SET password_hash = $1")
+    sql::query("UPDATE users SET password_hash = $1")
         .bind(weak(PASSWORD))
-        .execute(&house.database().await)
+        .write_to(&house.database().await)
         .await
         .unwrap();
     let calls = (0..4).map(|_| house.login("ana@x.org", PASSWORD));
@@ -316,9 +318,9 @@ async fn a_password_that_was_changed_meanwhile_is_not_put_back() {
     house.register("ana@x.org").await;
     let database = house.database().await;
     let set = async |kept: String| {
-        sqlx::query("UPDATE users SET password_hash = $1")
+        sql::query("UPDATE users SET password_hash = $1")
             .bind(kept)
-            .execute(&database)
+            .write_to(&database)
             .await
             .unwrap();
     };

@@ -1,5 +1,8 @@
 //! What becomes of credits when somebody takes his data along, or leaves.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
+use atelier_kit::testing::servers::Store;
 use atelier_proto::users::v1 as pb;
 use tonic::Code;
 
@@ -97,8 +100,24 @@ async fn credits_that_could_not_be_taken_at_once_are_taken_later() {
     house.credits().grant_credits(give).await.unwrap();
     // The book cannot be told: as after an end between the two.
     let database = house.database().await;
-    let sql = "CREATE TRIGGER closed BEFORE INSERT ON departures BEGIN SELECT RAISE(ABORT, 'closed'); END";
-    sqlx::query(sql).execute(&database).await.unwrap();
+    let (close, open): (&[&'static str], _) = match Store::chosen() {
+        Store::Postgres => (
+            &[
+                "CREATE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'closed'; END $$",
+                "CREATE TRIGGER closed BEFORE INSERT ON departures FOR EACH ROW EXECUTE FUNCTION closed()",
+            ],
+            "DROP TRIGGER closed ON departures",
+        ),
+        Store::Sqlite | Store::Mongo => (
+            &[
+                "CREATE TRIGGER closed BEFORE INSERT ON departures BEGIN SELECT RAISE(ABORT, 'closed'); END",
+            ],
+            "DROP TRIGGER closed",
+        ),
+    };
+    for sql in close {
+        sql::query(*sql).write_to(&database).await.unwrap();
+    }
     let answer = delete(&house, &tokens, PASSWORD, "").await.unwrap();
     let begun = answer.deletion.unwrap();
     let own = begun.receipts.iter().find(|told| told.service == "users");
@@ -111,10 +130,7 @@ async fn credits_that_could_not_be_taken_at_once_are_taken_later() {
     })
     .await;
     assert_eq!(deletion(&house, &token).await.unwrap().done_time, None);
-    sqlx::query("DROP TRIGGER closed")
-        .execute(&database)
-        .await
-        .unwrap();
+    sql::query(open).write_to(&database).await.unwrap();
     atelier_kit::testing::eventually("the book was told", || async {
         let told: pb::Deletion = deletion(&house, &token).await.unwrap();
         told.done_time.is_some()

@@ -1,5 +1,7 @@
 //! Plans: what there is, who moves to which, and what tokens say of it.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
 use atelier_proto::users::v1 as pb;
 use tonic::Code;
 
@@ -143,9 +145,9 @@ async fn only_admins_give_plans_and_only_to_registered_accounts() {
     assert_eq!(answer.unwrap_err().code(), Code::PermissionDenied);
     // A token that says admin still is not enough.
     let database = bank.house.database().await;
-    sqlx::query("UPDATE users SET role = 'user' WHERE id = $1")
+    sql::query("UPDATE users SET role = 'user' WHERE id = $1")
         .bind(&bank.root_id)
-        .execute(&database)
+        .write_to(&database)
         .await
         .unwrap();
     refused(
@@ -183,9 +185,9 @@ async fn a_plan_that_is_configured_no_longer_counts_as_free() {
     let bank = Bank::new().await;
     let (user, tokens) = bank.house.register("ana@x.org").await;
     let database = bank.house.database().await;
-    sqlx::query("UPDATE users SET plan = 'gone' WHERE id = $1")
+    sql::query("UPDATE users SET plan = 'gone' WHERE id = $1")
         .bind(&user.id)
-        .execute(&database)
+        .write_to(&database)
         .await
         .unwrap();
     let quotas = bank.quotas(&tokens).await;

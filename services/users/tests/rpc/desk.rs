@@ -1,5 +1,6 @@
 //! A house that believes a provider, and what people do there.
 
+use atelier_kit::sql;
 use atelier_proto::users::v1 as pb;
 use atelier_users::Clock as _;
 use serde_json::{Value, json};
@@ -105,11 +106,11 @@ impl Desk {
 
     /// How many accounts, sessions and identities there are.
     pub async fn rows(&self) -> (i64, i64, i64) {
-        sqlx::query_as(
+        sql::query_as(
             "SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM sessions), \
              (SELECT COUNT(*) FROM identities)",
         )
-        .fetch_one(&self.house.database().await)
+        .fetch_one(self.house.database().await.read())
         .await
         .unwrap()
     }
@@ -165,8 +166,8 @@ impl Desk {
 
     /// What was kept in the audit log, the oldest first.
     pub async fn acts(&self) -> Vec<String> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT action FROM audit_events ORDER BY id")
-            .fetch_all(&self.house.database().await)
+        let rows: Vec<(String,)> = sql::query_as("SELECT action FROM audit_events ORDER BY id")
+            .fetch_all(self.house.database().await.read())
             .await
             .unwrap();
         rows.into_iter().map(|(action,)| action).collect()

@@ -15,6 +15,8 @@ use atelier_kit::network::Network;
 use atelier_kit::policy::Policies;
 use atelier_kit::serve::{Listener, Side, serve};
 use atelier_kit::service::{Ending, Foundation};
+use atelier_kit::sql::{self, Database, Done};
+use atelier_kit::testing::servers::Store;
 use atelier_kit::testing::{eventually, foundation_with, secret};
 use atelier_proto::users::v1 as pb;
 use atelier_users::{Argon2Passwords, Clock, Config, Error, Passwords, build_with};
@@ -114,7 +116,11 @@ impl House {
 
     /// With the other services behind these routes.
     pub async fn among(folder: &Path, config: Config, peers: &BTreeMap<String, Route>) -> Self {
-        let foundation = foundation_with("users", folder, peers);
+        Self::standing(foundation_with("users", folder, peers), config).await
+    }
+
+    /// On this foundation.
+    pub async fn standing(foundation: Foundation, config: Config) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(atelier_kit::moment::now())));
         let passwords = Arc::new(CountedPasswords {
             inner: Argon2Passwords::new().unwrap(),
@@ -297,11 +303,77 @@ impl House {
         link.unwrap().split_once('=').unwrap().1.to_owned()
     }
 
-    /// A connection of the test's own to the database.
-    pub async fn database(&self) -> sqlx::SqlitePool {
-        let file = self.foundation.data.join("users.db");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
-        sqlx::SqlitePool::connect_with(options).await.unwrap()
+    /// A way of the test's own to the database.
+    pub async fn database(&self) -> Database {
+        self.foundation.database(FILE, &[]).await.unwrap()
+    }
+
+    /// All that is kept: the files as they are, or all rows of all tables.
+    pub async fn kept(&self) -> Vec<u8> {
+        if Store::chosen() == Store::Postgres {
+            return tables(&self.database().await).await.join(&b'\n');
+        }
+        let mut kept = Vec::new();
+        for entry in std::fs::read_dir(&self.foundation.data).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                kept.extend(std::fs::read(entry.path()).unwrap());
+            }
+        }
+        kept
+    }
+}
+
+/// The service's file, where it keeps one.
+const FILE: &str = "users.db";
+
+/// All values of all columns of all tables, each after its name.
+pub async fn tables(database: &Database) -> Vec<Vec<u8>> {
+    let (columns, as_bytes): (&'static str, fn(&str) -> String) = match Store::chosen() {
+        Store::Postgres => (
+            "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), data_type = 'bytea' FROM information_schema.columns \
+             WHERE table_schema = current_schema()",
+            |column| format!("convert_to(CAST({column} AS TEXT), 'UTF8')"),
+        ),
+        Store::Sqlite | Store::Mongo => (
+            "SELECT t.name, c.name, FALSE FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+            |column| format!("CAST({column} AS BLOB)"),
+        ),
+    };
+    let columns: Vec<(String, String, bool)> = sql::query_as(columns)
+        .fetch_all(database.read())
+        .await
+        .unwrap();
+    let mut values = Vec::new();
+    for (table, column, is_bytes) in columns {
+        let quoted = format!("\"{column}\"");
+        let value = if is_bytes { quoted } else { as_bytes(&quoted) };
+        let sql = format!("SELECT {value} FROM \"{table}\"");
+        let rows: Vec<(Option<Vec<u8>>,)> = sql::query_as(sqlx::AssertSqlSafe(sql))
+            .fetch_all(database.read())
+            .await
+            .unwrap();
+        for (value,) in rows {
+            let mut named = format!("{table}.{column}: ").into_bytes();
+            named.extend(value.into_iter().flatten());
+            values.push(named);
+        }
+    }
+    values
+}
+
+/// What a test writes to the database beside the service.
+pub trait WriteTo {
+    /// In a transaction of its own.
+    async fn write_to(self, database: &Database) -> Result<Done, sqlx::Error>;
+}
+
+impl WriteTo for sql::Query {
+    async fn write_to(self, database: &Database) -> Result<Done, sqlx::Error> {
+        let mut write = database.begin().await?;
+        let done = self.execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(done)
     }
 }
 

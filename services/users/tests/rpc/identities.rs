@@ -1,5 +1,7 @@
 //! Identities: who gets into which account with what a provider says.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
 use std::sync::atomic::Ordering;
 
 use atelier_proto::users::v1 as pb;
@@ -310,8 +312,8 @@ async fn a_factor_or_a_password_that_came_while_a_password_was_verified_keeps_hi
         while verified() == before {
             tokio::task::yield_now().await;
         }
-        sqlx::query("UPDATE users SET password_hash = 'another'")
-            .execute(&desk.house.database().await)
+        sql::query("UPDATE users SET password_hash = 'another'")
+            .write_to(&desk.house.database().await)
             .await
             .unwrap();
         drop(held);
@@ -346,11 +348,11 @@ async fn of_a_registration_and_a_sign_in_at_once_one_makes_the_account() {
             }
         }
     }
-    let (accounts, strays): (i64, i64) = sqlx::query_as(
+    let (accounts, strays): (i64, i64) = sql::query_as(
         "SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM users u WHERE u.password_hash = '' \
          AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id))",
     )
-    .fetch_one(&desk.house.database().await)
+    .fetch_one(desk.house.database().await.read())
     .await
     .unwrap();
     assert_eq!((accounts, strays), (6, 0));

@@ -1,6 +1,6 @@
 //! What is kept: over a restart, under a seal, and no longer than it may be.
 
-use std::path::Path;
+use atelier_kit::sql;
 use std::time::Duration;
 
 use atelier_kit::config::Settings;
@@ -23,18 +23,6 @@ async fn key_set(house: &House) -> String {
 }
 
 /// Everything that is on the disk.
-fn disk(folder: &Path) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        // Mails are for people to read, and hold what people are to have.
-        if path.is_file() {
-            bytes.extend(std::fs::read(path).unwrap());
-        }
-    }
-    bytes
-}
-
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
@@ -69,12 +57,12 @@ async fn accounts_sessions_and_keys_outlive_a_restart() {
 }
 
 #[tokio::test]
-async fn the_disk_has_no_private_key_no_password_and_no_token() {
+async fn what_is_kept_has_no_private_key_no_password_and_no_token() {
     let house = House::new().await;
     let (_, tokens) = house.register("ana@x.org").await;
     let next = house.refresh(&tokens.refresh_token).await.unwrap();
-    let (kid, sealed): (String, Vec<u8>) = sqlx::query_as("SELECT kid, sealed FROM signing_keys")
-        .fetch_one(&house.database().await)
+    let (kid, sealed): (String, Vec<u8>) = sql::query_as("SELECT kid, sealed FROM signing_keys")
+        .fetch_one(house.database().await.read())
         .await
         .unwrap();
     let key = house.foundation.secret.derive("key-ring");
@@ -82,13 +70,14 @@ async fn the_disk_has_no_private_key_no_password_and_no_token() {
     assert!(private.len() > 1_000, "an RSA-2048 key in PKCS#8");
     assert!(aws_lc_rs::rsa::KeyPair::from_pkcs8(&private).is_ok());
 
-    let disk = disk(&house.foundation.data);
+    // Mails are for people to read, and hold what people are to have.
+    let kept = house.kept().await;
     assert!(
-        contains(&disk, kid.as_bytes()) && contains(&disk, b"ana@x.org"),
-        "the right files are read"
+        contains(&kept, kid.as_bytes()) && contains(&kept, b"ana@x.org"),
+        "the right things are read"
     );
     for piece in private.chunks_exact(16) {
-        assert!(!contains(&disk, piece));
+        assert!(!contains(&kept, piece));
     }
     for hidden in [
         PASSWORD,
@@ -96,7 +85,7 @@ async fn the_disk_has_no_private_key_no_password_and_no_token() {
         &next.refresh_token,
         &next.access_token,
     ] {
-        assert!(!contains(&disk, hidden.as_bytes()));
+        assert!(!contains(&kept, hidden.as_bytes()));
     }
 }
 
@@ -163,7 +152,10 @@ async fn the_sweeper_erases_what_has_passed_and_ends_with_the_service() {
     let next = house.refresh(&tokens.refresh_token).await.unwrap();
     let database = house.database().await;
     let count = async |query: &'static str| -> i64 {
-        let (count,): (i64,) = sqlx::query_as(query).fetch_one(&database).await.unwrap();
+        let (count,): (i64,) = sql::query_as(query)
+            .fetch_one(database.read())
+            .await
+            .unwrap();
         count
     };
     const PAIRS: &str = "SELECT COUNT(*) FROM refresh_tokens WHERE successor IS NOT NULL";

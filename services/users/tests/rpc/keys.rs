@@ -1,5 +1,6 @@
 //! Signing keys: how one follows another while everybody goes on, and which are taken from elsewhere.
 
+use atelier_kit::sql;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -316,19 +317,17 @@ async fn a_rotation_is_in_the_audit_log_and_a_refused_one_is_not() {
 async fn an_imported_key_is_kept_under_the_seal() {
     let house = House::new().await;
     let key = import(&house, &Forge::new().private_pem()).await.unwrap();
-    let (sealed,): (Vec<u8>,) = sqlx::query_as("SELECT sealed FROM signing_keys WHERE kid = $1")
+    let (sealed,): (Vec<u8>,) = sql::query_as("SELECT sealed FROM signing_keys WHERE kid = $1")
         .bind(&key.kid)
-        .fetch_one(&house.database().await)
+        .fetch_one(house.database().await.read())
         .await
         .unwrap();
     let sealing = house.foundation.secret.derive("key-ring");
     let private = secret::open(&sealing, key.kid.as_bytes(), &sealed).unwrap();
     assert!(KeyPair::from_pkcs8(&private).is_ok());
-    for file in std::fs::read_dir(&house.foundation.data).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        for piece in private.chunks_exact(16) {
-            assert!(!bytes.windows(16).any(|window| window == piece));
-        }
+    let kept = house.kept().await;
+    for piece in private.chunks_exact(16) {
+        assert!(!kept.windows(16).any(|window| window == piece));
     }
 }
 

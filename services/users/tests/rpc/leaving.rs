@@ -1,5 +1,7 @@
 //! Deleting an account: what must be shown, what goes at once, and what the other services are asked.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
 use std::time::Duration;
 
 use atelier_kit::testing::eventually;
@@ -10,7 +12,7 @@ use tonic::{Code, Response, Status};
 
 use crate::admin::admin;
 use crate::emails::{ask_reset, settled};
-use crate::house::{House, PASSWORD, bad_field, by, refused};
+use crate::house::{House, PASSWORD, bad_field, by, refused, tables};
 use crate::peers::Peers;
 use crate::second_factor::Ana;
 
@@ -186,33 +188,11 @@ async fn a_deleted_account_is_gone_at_once_and_every_service_is_asked() {
 
 /// All texts of all rows of all tables, blobs included.
 pub async fn everything(house: &House) -> Vec<String> {
-    let database = house.database().await;
-    let tables: Vec<(String,)> =
-        sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'table'")
-            .fetch_all(&database)
-            .await
-            .unwrap();
-    let mut texts = Vec::new();
-    for (table,) in tables {
-        let columns: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT name FROM pragma_table_info('{table}')"
-        )))
-        .fetch_all(&database)
-        .await
-        .unwrap();
-        for (column,) in columns {
-            let sql = format!("SELECT CAST(\"{column}\" AS BLOB) FROM \"{table}\"");
-            let rows: Vec<(Option<Vec<u8>>,)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .fetch_all(&database)
-                .await
-                .unwrap();
-            let rows = rows.into_iter().filter_map(|(value,)| value);
-            texts.extend(
-                rows.map(|value| format!("{table}.{column}: {}", String::from_utf8_lossy(&value))),
-            );
-        }
-    }
-    texts
+    let values = tables(&house.database().await).await;
+    values
+        .iter()
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -294,9 +274,9 @@ async fn an_account_without_a_password_shows_a_sign_in_of_just_now() {
     let house = House::new().await;
     let (user, tokens) = house.register(EMAIL).await;
     let database = house.database().await;
-    sqlx::query("UPDATE users SET password_hash = '' WHERE id = $1")
+    sql::query("UPDATE users SET password_hash = '' WHERE id = $1")
         .bind(&user.id)
-        .execute(&database)
+        .write_to(&database)
         .await
         .unwrap();
     house.clock.pass(10 * MINUTE);

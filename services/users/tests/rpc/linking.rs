@@ -1,5 +1,6 @@
 //! Linking and unlinking by the account itself, and accounts that have no password.
 
+use atelier_kit::sql;
 use std::sync::atomic::Ordering;
 
 use atelier_proto::users::v1 as pb;
@@ -89,10 +90,10 @@ async fn unlinking_ends_the_other_sessions_and_leaves_a_way_in() {
     refused(answer, Code::Unauthenticated, "SESSION_ENDED");
     refused(desk.unlink(&here, &id).await, Code::NotFound, "NOT_FOUND");
     assert_eq!(desk.acts().await.last().unwrap(), "identity.unlinked");
-    let (told,): (i64,) = sqlx::query_as(
+    let (told,): (i64,) = sql::query_as(
         "SELECT COUNT(*) FROM revocations r JOIN sessions s ON s.id = r.session_id WHERE s.revoke_time IS NOT NULL",
     )
-    .fetch_one(&desk.house.database().await)
+    .fetch_one(desk.house.database().await.read())
     .await
     .unwrap();
     // The reset ended one, and unlinking another.

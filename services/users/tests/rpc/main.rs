@@ -30,6 +30,7 @@ mod linking;
 mod one_hash;
 mod operator;
 mod peers;
+mod postgres_only;
 mod provider;
 mod provider_away;
 mod refresh;

@@ -1,6 +1,8 @@
 //! Whatever becomes of a login, it costs one argon2 computation: nobody learns by the time who has an account, who has a
 //! second factor, or who has no password.
 
+use crate::house::WriteTo as _;
+use atelier_kit::sql;
 use std::sync::atomic::Ordering::SeqCst;
 
 use atelier_proto::users::v1 as pb;
@@ -27,9 +29,9 @@ where
 
 /// Takes an account's password away, as one has it that was made by signing in elsewhere.
 async fn take_password(house: &House, email: &str) {
-    let changed = sqlx::query("UPDATE users SET password_hash = '' WHERE email = $1")
+    let changed = sql::query("UPDATE users SET password_hash = '' WHERE email = $1")
         .bind(email)
-        .execute(&house.database().await)
+        .write_to(&house.database().await)
         .await
         .unwrap();
     assert_eq!(changed.rows_affected(), 1);

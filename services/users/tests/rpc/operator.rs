@@ -2,7 +2,7 @@
 
 use atelier_kit::identity::Role;
 use atelier_proto::users::v1 as pb;
-use atelier_users::grant_role;
+use atelier_users::{GrantError, Granted, grant_role};
 use tonic::{Code, Status};
 
 use crate::admin::admin;
@@ -16,6 +16,12 @@ async fn grant(house: &House, email: &str, role: &str) -> Result<String, Status>
     };
     let answer = house.operator().grant_role(internal(request)).await;
     answer.map(|answer| answer.into_inner().user_id)
+}
+
+/// Gives a role from beside the service.
+async fn offline(house: &House, email: &str, role: Role) -> Result<Granted, GrantError> {
+    let on = &house.foundation;
+    grant_role(on.engines.postgres.as_ref(), &on.data, email, role).await
 }
 
 /// The acts that concern an account: action, actor, and from which role to which.
@@ -78,8 +84,8 @@ async fn the_last_admin_stays_one_for_the_operator_too() {
     let (user, tokens) = admin(&house, "root@x.org").await;
     let lost = grant(&house, "root@x.org", "user").await;
     refused(lost, Code::FailedPrecondition, "LAST_ADMIN");
-    let offline = grant_role(&house.foundation.data, "root@x.org", Role::User).await;
-    assert!(offline.unwrap_err().to_string().contains("no admin"));
+    let refused_too = offline(&house, "root@x.org", Role::User).await;
+    assert!(refused_too.unwrap_err().to_string().contains("no admin"));
     assert_eq!(house.me(&tokens).await.unwrap().role(), pb::Role::Admin);
     house.register("ana@x.org").await;
     grant(&house, "ana@x.org", "admin").await.unwrap();
@@ -126,9 +132,8 @@ async fn no_account_and_no_other_service_gives_roles_so() {
 async fn what_is_granted_offline_is_kept_in_the_log_as_well() {
     let house = House::new().await;
     let (root, tokens) = admin(&house, "root@x.org").await;
-    let folder = &house.foundation.data;
     let (user, _) = house.register("ana@x.org").await;
-    let granted = grant_role(folder, "ana@x.org", Role::Moderator).await;
+    let granted = offline(&house, "ana@x.org", Role::Moderator).await;
     let granted = granted.unwrap();
     assert_eq!(
         (granted.user_id, granted.before),

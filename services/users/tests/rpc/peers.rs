@@ -51,10 +51,7 @@ impl Peers {
         for role in ROLES {
             let service = Service {
                 grpc: router(role, notes.clone()),
-                plain: axum::Router::new(),
-                inventory: Vec::new(),
-                interrupt: None,
-                close: None,
+                ..Service::new(tonic::service::Routes::default())
             };
             let policies = Policies::read(atelier_proto::DESCRIPTOR).unwrap();
             let (route, guard) = mount_route(service, role, policies, &issuer);

@@ -1,5 +1,6 @@
 //! The exchange of refresh tokens: lost answers lose nobody, and reuse ends the family.
 
+use atelier_kit::sql;
 use std::time::Duration;
 
 use atelier_proto::users::v1 as pb;
@@ -193,8 +194,8 @@ async fn the_sealed_pair_is_erased_by_the_next_touch_after_the_grace() {
 
 async fn sealed_pairs(house: &House) -> i64 {
     let (count,): (i64,) =
-        sqlx::query_as("SELECT COUNT(*) FROM refresh_tokens WHERE successor IS NOT NULL")
-            .fetch_one(&house.database().await)
+        sql::query_as("SELECT COUNT(*) FROM refresh_tokens WHERE successor IS NOT NULL")
+            .fetch_one(house.database().await.read())
             .await
             .unwrap();
     count
@@ -204,13 +205,13 @@ async fn sealed_pairs(house: &House) -> i64 {
 async fn unspent(house: &House, tokens: &pb::TokenPair) -> i64 {
     use sha2::Digest as _;
     let hash = sha2::Sha256::digest(tokens.refresh_token.as_bytes());
-    let (count,): (i64,) = sqlx::query_as(
+    let (count,): (i64,) = sql::query_as(
         "SELECT COUNT(*) FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id \
          WHERE t.use_time IS NULL AND s.revoke_time IS NULL \
          AND s.id = (SELECT session_id FROM refresh_tokens WHERE token_hash = $1)",
     )
     .bind(&hash[..])
-    .fetch_one(&house.database().await)
+    .fetch_one(house.database().await.read())
     .await
     .unwrap();
     count

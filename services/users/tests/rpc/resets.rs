@@ -1,5 +1,7 @@
 //! Resetting passwords with tokens from mails, and that nothing tells who has an account.
 
+use atelier_kit::sql;
+use atelier_kit::testing::servers::Store;
 use std::sync::atomic::Ordering::SeqCst;
 
 use atelier_proto::policy::v1::Scope;
@@ -146,16 +148,23 @@ async fn tokens_are_good_for_their_own_purpose_alone() {
 /// How many rows each table has.
 async fn rows(house: &House) -> Vec<(String, i64)> {
     let database = house.database().await;
-    let tables: Vec<(String,)> =
-        sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-            .fetch_all(&database)
-            .await
-            .unwrap();
+    let tables = match Store::chosen() {
+        Store::Postgres => {
+            "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+        }
+        Store::Sqlite | Store::Mongo => {
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        }
+    };
+    let tables: Vec<(String,)> = sql::query_as(tables)
+        .fetch_all(database.read())
+        .await
+        .unwrap();
     let mut rows = Vec::new();
     for (table,) in tables {
         let count = format!("SELECT COUNT(*) FROM {table}");
-        let (count,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(count))
-            .fetch_one(&database)
+        let (count,): (i64,) = sql::query_as(sqlx::AssertSqlSafe(count))
+            .fetch_one(database.read())
             .await
             .unwrap();
         rows.push((table, count));

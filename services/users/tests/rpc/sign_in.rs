@@ -1,5 +1,6 @@
 //! Signing in with a provider: how it begins, and that it is completed once by who began it.
 
+use atelier_kit::sql;
 use std::time::Duration;
 
 use atelier_proto::users::v1 as pb;
@@ -161,8 +162,8 @@ async fn a_sign_in_expires_and_its_row_goes() {
     invalid(desk.complete(&request).await);
     let database = desk.house.database().await;
     atelier_kit::testing::eventually("the expired one is erased", || async {
-        let (left,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sign_ins")
-            .fetch_one(&database)
+        let (left,): (i64,) = sql::query_as("SELECT COUNT(*) FROM sign_ins")
+            .fetch_one(database.read())
             .await
             .unwrap();
         left == 1
@@ -196,11 +197,6 @@ async fn nothing_that_signs_in_is_in_the_tables_or_in_a_log_of_the_provider() {
     let url = url::Url::parse(&started.authorization_url).unwrap();
     let said: std::collections::BTreeMap<String, String> = url.query_pairs().into_owned().collect();
     assert!(!started.authorization_url.contains(&started.sign_in_token));
-    let database = desk.house.database().await;
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-        .execute(&database)
-        .await
-        .unwrap();
     let (state, code) = desk.provider.authorize(
         &started.authorization_url,
         ana_with(json!({"name": "Ana the Great"})),
@@ -218,10 +214,7 @@ async fn nothing_that_signs_in_is_in_the_tables_or_in_a_log_of_the_provider() {
         Code::FailedPrecondition,
         "PASSWORD_REQUIRED",
     );
-    let mut kept = Vec::new();
-    for name in ["users.db", "users.db-wal"] {
-        kept.extend(std::fs::read(desk.house.foundation.data.join(name)).unwrap_or_default());
-    }
+    let kept = desk.house.kept().await;
     let is_kept = |text: &str| kept.windows(text.len()).any(|part| part == text.as_bytes());
     assert!(is_kept(REDIRECT_URI));
     for secret in [

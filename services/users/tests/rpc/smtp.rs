@@ -1,5 +1,6 @@
 //! Mails by SMTP to a server that others wrote; run by `./test system`, which brings that server.
 
+use atelier_kit::sql;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -58,11 +59,11 @@ impl Server {
 
 /// How many times the mails to a recipient were begun, and how many of them wait.
 async fn standing(house: &House, recipient: &str) -> (i64, i64) {
-    sqlx::query_as(
-        "SELECT SUM(attempts), COUNT(*) - COUNT(done_time) FROM mails WHERE recipient = $1",
+    sql::query_as(
+        "SELECT CAST(SUM(attempts) AS BIGINT), COUNT(*) - COUNT(done_time) FROM mails WHERE recipient = $1",
     )
     .bind(recipient)
-    .fetch_one(&house.database().await)
+    .fetch_one(house.database().await.read())
     .await
     .unwrap()
 }

@@ -5,6 +5,7 @@ mod crash;
 mod end;
 mod families;
 mod operator;
+mod profile;
 mod quiet;
 mod start;
 

@@ -3,6 +3,7 @@
 //! it is in.
 
 mod account;
+mod engines;
 mod making;
 mod sharing;
 mod six;

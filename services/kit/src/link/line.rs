@@ -1,0 +1,228 @@
+//! One connection to one replica: made, used, and lost; whether it is used at all is decided elsewhere.
+//!
+//! It is hyper's own and not tonic's `Channel`: a channel makes a lost connection again behind one's back and keeps a
+//! request that it could not send, so that nobody could take it elsewhere.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use http::uri::{Parts, PathAndQuery};
+use http::{HeaderValue, Request, Response, Uri};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::load::UnderWay;
+use super::replicas::{Security, Target};
+use super::{STREAM_WINDOW, WHOLE_WINDOW, lost};
+use crate::tls;
+
+/// A peer on another machine may be lost without a word: it is asked for a sign of life this often,
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// and has so long to give it.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+/// Who calls, where nobody else said it.
+const OURSELVES: HeaderValue =
+    HeaderValue::from_static(concat!("atelier/", env!("CARGO_PKG_VERSION")));
+
+/// What is wrong with a connection that could not be made.
+pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
+
+/// An open connection. Clones are the same; when all are gone it closes, after the calls that are under way on it.
+#[derive(Clone)]
+pub(super) struct Line {
+    id: u64,
+    sender: SendRequest<Body>,
+    target: Arc<Target>,
+    proven: Arc<AtomicBool>,
+}
+
+/// Tells that a connection takes no more calls.
+pub(super) type Closed = oneshot::Receiver<()>;
+
+/// Why a call has no answer.
+pub(super) enum Failed {
+    /// Nothing of it was sent: here it is again.
+    Unsent(Box<Request<Body>>),
+    /// It may have been received.
+    Lost(hyper::Error),
+}
+
+impl Line {
+    /// Connects to a target at one of its addresses.
+    pub(super) async fn open(
+        target: &Arc<Target>,
+        address: SocketAddr,
+    ) -> Result<(Self, Closed), Broken> {
+        match &target.security {
+            Security::Clear => {
+                let socket = TcpStream::connect(address).await?;
+                socket.set_nodelay(true)?;
+                Self::shake_hands(target, socket).await
+            }
+            Security::Mesh(certificates, role) => {
+                let secured = tls::connect(certificates, role, address).await?;
+                Self::shake_hands(target, secured).await
+            }
+            Security::World(config, name) => {
+                let secured = tls::connect_as(config.clone(), name.clone(), address).await?;
+                Self::shake_hands(target, secured).await
+            }
+        }
+    }
+
+    async fn shake_hands<S>(target: &Arc<Target>, socket: S) -> Result<(Self, Closed), Broken>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (sender, connection) = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(WHOLE_WINDOW)
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(SIGN_OF_LIFE)
+            .keep_alive_while_idle(true)
+            .handshake(TokioIo::new(socket))
+            .await?;
+        let (over, closed) = oneshot::channel();
+        // On its own, so that calls that are under way outlive whoever made the connection.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %crate::fault::chain(&error), "a connection broke");
+            }
+            let _ = over.send(());
+        });
+        let line = Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            sender,
+            target: target.clone(),
+            proven: Arc::default(),
+        };
+        Ok((line, closed))
+    }
+
+    /// Which one it is.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether it takes no more calls: it is broken, or the replica told it to go away.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Whether anything was ever answered on it.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
+    }
+
+    /// Sends a request. Only its head is awaited: what follows is the body's.
+    pub(super) async fn send(
+        &mut self,
+        mut request: Request<Body>,
+    ) -> Result<Response<Incoming>, Failed> {
+        let path = request.uri().path_and_query().cloned();
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.target.scheme.clone());
+        parts.authority = Some(self.target.authority.clone());
+        parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        // All three parts are there, which is all that could be wrong.
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+        request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
+        match self.sender.try_send_request(request).await {
+            Ok(response) => {
+                if !self.is_proven() {
+                    self.proven.store(true, Ordering::Relaxed);
+                }
+                Ok(response)
+            }
+            Err(mut error) => Err(match error.take_message() {
+                Some(request) => Failed::Unsent(Box::new(request)),
+                None => Failed::Lost(error.into_error()),
+            }),
+        }
+    }
+}
+
+/// A line as generated clients take it.
+impl tower::Service<Request<Body>> for Line {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let mut line = self.clone();
+        Box::pin(async move {
+            match line.send(request).await {
+                Ok(response) => Ok(response.map(Body::new)),
+                Err(Failed::Lost(error)) => Err(super::from_transport(&error)),
+                Err(Failed::Unsent(_)) => Err(super::unreachable()),
+            }
+        })
+    }
+}
+
+/// An answer's body, which counts as a call under way until it ends.
+pub(super) struct Counted {
+    inner: Incoming,
+    under_way: Option<UnderWay>,
+}
+
+impl Counted {
+    pub(super) fn new(inner: Incoming, under_way: UnderWay) -> Self {
+        Self {
+            inner,
+            under_way: Some(under_way),
+        }
+    }
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            Some(Ok(frame)) => Some(Ok(frame)),
+            Some(Err(error)) => {
+                self.under_way = None;
+                tracing::debug!(error = %crate::fault::chain(&error), "an answer broke off");
+                Some(Err(lost()))
+            }
+            None => {
+                self.under_way = None;
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
