@@ -7,7 +7,7 @@ use anyhow::ensure;
 use async_trait::async_trait;
 use atelier_kit::moment;
 use atelier_kit::sql::{Database, Writer};
-use atelier_ledger::store::{Beside, SqlLedger, MIGRATIONS};
+use atelier_ledger::store::{Beside, MIGRATIONS, SqlLedger};
 use atelier_ledger::{
     Amounts, Ask, Bounds, Grant, Ledger as _, Medium, NewGrant, Origin, Payer, Tariff, Terms, Unit,
 };

@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use crate::emitter::{Emitter, Stopped};
 use crate::error::Error;
+use crate::reasons::STORE_BUSY;
 
 pub use crate::known::{
     End, GenerationRecord, Inserted, Lease, Listing, NewGeneration, Open, Repeat, Settlement,
@@ -211,8 +212,16 @@ impl Failure {
         }
     }
 
-    /// A failure of ours: logged here with its source, told without it.
+    /// A failure of ours: logged here with its source, told without it. A database or an object store that is away for a moment is
+    /// none, and passes.
     pub fn internal(source: &(dyn std::error::Error + 'static)) -> Self {
+        if atelier_kit::fault::is_away(source) {
+            tracing::warn!(error = %atelier_kit::fault::chain(source), "a generation needs an engine that is away");
+            return Self::passing(
+                STORE_BUSY,
+                "what the generation needs is kept where nobody answers; try again",
+            );
+        }
         tracing::error!(error = %atelier_kit::fault::chain(source), "a generation failed inside");
         Self::passing("INTERNAL", "an internal error ended the generation")
     }

@@ -125,6 +125,27 @@ struct Parts {
     retry_after: Option<Duration>,
 }
 
+/// Whether an error comes of a database or an object store that is busy, full or away, whichever it is: no defect, and the same
+/// may go well later.
+pub fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
+    if crate::mongo::is_busy(error) {
+        return true;
+    }
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let rows = error.downcast_ref().is_some_and(crate::sql::is_busy);
+        let objects = matches!(
+            error.downcast_ref(),
+            Some(crate::objects::BlobError::Unavailable(_))
+        );
+        if rows || objects {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 impl Fault {
     /// A fault of a kind with a reason (UPPER_SNAKE_CASE, for programs) and a message (for people).
     pub fn new(kind: Kind, reason: &'static str, message: impl Into<String>) -> Self {
@@ -146,7 +167,7 @@ impl Fault {
     /// A defect or failure of ours. The source is logged here, once; the caller learns nothing of it.
     /// A database that is away for a moment is none: the caller is told when to ask again.
     pub fn internal(source: &(dyn std::error::Error + 'static)) -> Self {
-        if crate::mongo::is_busy(source) {
+        if is_away(source) {
             return Self::away(source);
         }
         tracing::error!(error = %chain(source), "internal error");
