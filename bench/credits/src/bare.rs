@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
-use atelier_kit::sql::Database;
+use atelier_kit::sql::{self, Database};
 use tempfile::TempDir;
 
 use crate::{Payment, Whose};
@@ -18,10 +18,10 @@ impl Bare {
     /// In a folder of its own.
     pub async fn open() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let database = Database::open(&folder.path().join("bare.db"), &[]).await?;
+        let database = Database::file(&folder.path().join("bare.db"), &[]).await?;
         let mut write = database.begin().await?;
         for sql in ["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (0)"] {
-            sqlx::query(sql).execute(&mut *write).await?;
+            sql::query(sql).execute(&mut *write).await?;
         }
         write.commit().await?;
         Ok(Self {
@@ -32,7 +32,7 @@ impl Bare {
 
     async fn commit(&self) -> anyhow::Result<()> {
         let mut write = self.database.begin().await?;
-        sqlx::query("UPDATE t SET n = n + 1")
+        sql::query("UPDATE t SET n = n + 1")
             .execute(&mut *write)
             .await?;
         write.commit().await?;
