@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::fault::{Fault, Kind, is_away};
 
 /// When to come again to a store that is busy or away.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -33,8 +33,7 @@ impl Error {
     /// A failure of a store, from whatever its driver said; trouble that passes is told apart.
     pub fn store(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let source = source.into();
-        let sql = source.downcast_ref::<sqlx::Error>();
-        if sql.is_some_and(atelier_kit::sql::is_busy) {
+        if is_away(source.as_ref()) {
             Self::Unavailable(source)
         } else {
             Self::Store(source)

@@ -1,6 +1,6 @@
 //! What can go wrong in this service, and what kind of error each is.
 
-use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::fault::{Fault, Kind, is_away};
 
 /// An error of this service.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ impl Error {
     /// The same, with what passes told apart from what does not.
     fn sorted(self) -> Self {
         match self {
-            Error::Store(source) if is_busy(source.as_ref()) => Self::unavailable(source),
+            Error::Store(source) if is_away(source.as_ref()) => Self::unavailable(source),
             other => other,
         }
     }
@@ -43,7 +43,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Unavailable(_) => Kind::Unavailable,
-            Error::Store(source) if is_busy(source.as_ref()) => Kind::Unavailable,
+            Error::Store(source) if is_away(source.as_ref()) => Kind::Unavailable,
             Error::NoConversation | Error::Departed(_) => Kind::NotFound,
             Error::RequestIdReused | Error::ReplyInProgress => Kind::Precondition,
             Error::Store(_) => Kind::Internal,
@@ -59,13 +59,6 @@ impl Error {
             Error::Store(_) => "INTERNAL",
         }
     }
-}
-
-/// Whether a driver said that its engine is busy, full or away.
-fn is_busy(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    source
-        .downcast_ref::<sqlx::Error>()
-        .is_some_and(atelier_kit::sql::is_busy)
 }
 
 impl From<Error> for Fault {

@@ -179,7 +179,10 @@ async fn each_fault_under_load_loses_nothing() {
         }
     }
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.md");
-    std::fs::write(file, format!("seed {seed}, {rounds} rounds\n\n{table}")).unwrap();
+    let engines = mesh.engines.versions();
+    let head = format!("seed {seed}, {rounds} rounds, two processes of each role on {engines}");
+    std::fs::write(file, format!("{head}\n\n{table}")).unwrap();
+    campaign::report(head);
     for row in table.lines().skip(2) {
         campaign::report(row);
     }

@@ -58,6 +58,22 @@ impl Engines {
         variables
     }
 
+    /// Which servers they are.
+    pub fn versions(&self) -> String {
+        let postgres = self.postgres.psql("postgres", "SHOW server_version");
+        let told = self.redis.cli(&["INFO", "server"]);
+        let redis = told
+            .lines()
+            .find_map(|line| line.strip_prefix("redis_version:"));
+        let [postgres, redis] = [postgres.ok().as_deref(), redis].map(|version| {
+            let version = version.and_then(|version| version.split_whitespace().next());
+            version.unwrap_or("of unknown version").to_owned()
+        });
+        format!(
+            "PostgreSQL {postgres}, Redis {redis}, FerretDB 1.24.2 in place of MongoDB, the Versity S3 gateway 1.8.0"
+        )
+    }
+
     /// One of them.
     pub fn server(&mut self, engine: Engine) -> &mut Private {
         match engine {
