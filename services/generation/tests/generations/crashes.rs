@@ -248,6 +248,12 @@ async fn processes_killed_at_random_points_leave_everything_ended_counted_and_pa
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+    // A server still does what a victim had sent before it died, and that is seen a moment later.
+    eventually("all have ended", || async {
+        let rows = database.pieces().await;
+        rows.iter().all(|row| row.ends > 0) && open(&record).await == 0
+    })
+    .await;
     emptied(&record).await;
     eventually("all is settled", || async {
         record.unsettled("", 1).await.unwrap().is_empty()

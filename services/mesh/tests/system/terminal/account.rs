@@ -70,7 +70,7 @@ async fn a_password_is_checked_and_asked_for_without_an_echo() {
     desk.pipe(&args, b"another password").await.refused(64);
 
     let mut screen = Screen::open(&desk, &["login", email]);
-    screen.shows("Password of").await;
+    screen.hides("Password of").await;
     screen.press(&person.password);
     screen.press("\r");
     assert_eq!(screen.ended().await, 0, "{}", screen.text());

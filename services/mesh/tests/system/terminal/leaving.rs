@@ -90,7 +90,7 @@ async fn an_account_is_deleted_when_it_is_meant_and_then_forgotten() {
     let mut screen = Screen::open(&desk, &["delete-account"]);
     screen.shows("to go on:").await;
     screen.press(&format!("{email}\r"));
-    screen.shows("Password of").await;
+    screen.hides("Password of").await;
     screen.press(&format!("{password}\r"));
     assert_eq!(screen.ended().await, 0, "{}", screen.text());
     assert!(!screen.raw().contains(&password), "it was shown");

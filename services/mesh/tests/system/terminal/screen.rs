@@ -34,7 +34,7 @@ pub struct Screen {
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
     seen: Seen,
-    _terminal: Box<dyn MasterPty + Send>,
+    terminal: Box<dyn MasterPty + Send>,
 }
 
 impl Screen {
@@ -91,7 +91,7 @@ impl Screen {
             child,
             keys: pair.master.take_writer().unwrap(),
             seen,
-            _terminal: pair.master,
+            terminal: pair.master,
         }
     }
 
@@ -115,6 +115,16 @@ impl Screen {
     pub async fn shows(&self, text: &str) {
         self.until(text, |screen| screen.text().contains(text))
             .await;
+    }
+
+    /// Waits until the screen asks for a secret: it has the text, and what is typed from now on is not shown by the terminal.
+    pub async fn hides(&self, text: &str) {
+        self.shows(text).await;
+        self.until("that typing is hidden", |screen| {
+            let modes = screen.terminal.get_termios();
+            modes.is_some_and(|modes| modes.local_flags.bits() & libc::ECHO == 0)
+        })
+        .await;
     }
 
     /// Waits until it is the person's turn.
