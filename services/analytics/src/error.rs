@@ -1,11 +1,6 @@
 //! What can go wrong in analytics; how it looks on the wire is decided here and nowhere else in this crate.
 
-use std::time::Duration;
-
-use atelier_kit::fault::{Fault, Kind, is_away};
-
-/// When to come again to a store that is busy or away.
-const AGAIN: Duration = Duration::from_secs(1);
+use atelier_kit::fault::{Fault, Kind};
 
 /// An error of this service.
 #[derive(Debug, thiserror::Error)]
@@ -21,55 +16,27 @@ pub enum Error {
     /// An account asked for what another used.
     #[error("an account sees its own usage alone")]
     NotOwnUsage,
-    /// The store is busy, full or away; the call may be repeated.
-    #[error("the usage store is busy or cannot be reached; try again")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The store failed.
     #[error("the usage store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// A failure of a store, from whatever its driver said; trouble that passes is told apart.
+    /// A failure of the store, from whatever its driver said.
     pub fn store(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let source = source.into();
-        if is_away(source.as_ref()) {
-            Self::Unavailable(source)
-        } else {
-            Self::Store(source)
-        }
-    }
-
-    /// A store that is busy, full or away, from whatever its driver said.
-    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Unavailable(source.into())
-    }
-
-    /// What kind of error it is.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Error::SourceMismatch { .. } | Error::NotOwnUsage => Kind::Denied,
-            Error::Unavailable(_) => Kind::Unavailable,
-            Error::Store(_) => Kind::Internal,
-        }
+        Self::Store(source.into())
     }
 }
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        let kind = error.kind();
         match &error {
             Error::SourceMismatch { caller, named } => {
-                Fault::new(kind, "SOURCE_MISMATCH", error.to_string())
+                Fault::new(Kind::Denied, "SOURCE_MISMATCH", error.to_string())
                     .with("caller", caller)
                     .with("source", named)
             }
-            Error::NotOwnUsage => Fault::new(kind, "USAGE_OF_ANOTHER", error.to_string()),
-            Error::Unavailable(source) => {
-                let why = atelier_kit::fault::chain(source.as_ref());
-                tracing::warn!(error = %why, "the store is busy or away");
-                Fault::new(kind, "STORE_BUSY", error.to_string()).retry_after(AGAIN)
-            }
+            Error::NotOwnUsage => Fault::new(Kind::Denied, "USAGE_OF_ANOTHER", error.to_string()),
             Error::Store(_) => Fault::internal(&error),
         }
     }

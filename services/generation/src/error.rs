@@ -40,13 +40,15 @@ pub enum Error {
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// When to come again to a store that is busy or away.
-const STORE_AGAIN: Duration = Duration::from_secs(1);
-
 impl Error {
-    /// A failure of an engine.
+    /// What a store says, in whatever words: trouble that passes is told apart from a failure.
     pub fn store(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Store(source.into())
+        let source = source.into();
+        if atelier_kit::fault::is_away(source.as_ref()) {
+            Self::Unavailable(source)
+        } else {
+            Self::Store(source)
+        }
     }
 
     /// An engine that is busy, full or away.
@@ -99,18 +101,7 @@ impl From<Error> for Fault {
             )
             .retry_after(Duration::from_secs(1)),
             Error::Refused(fault) => fault,
-            Error::Unavailable(source) => {
-                // Told apart from a defect, here and to the caller; why it is away is nobody else's business.
-                tracing::warn!(
-                    error = %atelier_kit::fault::chain(source.as_ref()), "the store is busy or away"
-                );
-                Fault::new(
-                    Kind::Unavailable,
-                    crate::reasons::STORE_BUSY,
-                    "the store is busy or cannot be reached; try again",
-                )
-                .retry_after(STORE_AGAIN)
-            }
+            Error::Unavailable(source) => Fault::away(source.as_ref()),
             Error::Store(source) => Fault::internal(source.as_ref()),
         }
     }

@@ -128,17 +128,17 @@ struct Parts {
 /// Whether an error comes of a database or an object store that is busy, full or away, whichever it is: no defect, and the same
 /// may go well later.
 pub fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
-    if crate::mongo::is_busy(error) {
-        return true;
-    }
     let mut cause = Some(error);
     while let Some(error) = cause {
         let rows = error.downcast_ref().is_some_and(crate::sql::is_busy);
+        let documents = error
+            .downcast_ref()
+            .is_some_and(crate::mongo::Error::is_busy);
         let objects = matches!(
             error.downcast_ref(),
             Some(crate::objects::BlobError::Unavailable(_))
         );
-        if rows || objects {
+        if rows || documents || objects {
             return true;
         }
         cause = error.source();
@@ -174,9 +174,10 @@ impl Fault {
         Self::new(Kind::Internal, "INTERNAL", "internal error")
     }
 
-    /// A database is busy or away. The source is logged here, once; nothing was written that the caller was told.
-    fn away(source: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::warn!(error = %chain(source), "a database is busy or away");
+    /// A database or another store is busy or away (`STORE_BUSY`, with when to come again). The source is logged here, once; nothing
+    /// was written that the caller was told.
+    pub fn away(source: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error = %chain(source), "a store is busy or away");
         Self::new(
             Kind::Unavailable,
             "STORE_BUSY",

@@ -15,40 +15,22 @@ pub enum Error {
     /// The object store failed.
     #[error("the object store failed")]
     Objects(#[from] BlobError),
-    /// The image store is busy, full or away; the call may be repeated.
-    #[error(transparent)]
-    Unavailable(atelier_generation::Error),
     /// The image store failed.
     #[error("the image store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl Error {
-    /// The kind of error.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Error::NoImage => Kind::NotFound,
-            Error::StillRunning => Kind::Conflict,
-            Error::Objects(BlobError::Unavailable(_)) | Error::Unavailable(_) => Kind::Unavailable,
-            Error::Objects(_) | Error::Store(_) => Kind::Internal,
-        }
-    }
-}
-
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        if let Error::Unavailable(source) = error {
-            return source.into();
-        }
-        match error.kind() {
-            Kind::Internal => Fault::internal(&error),
-            Kind::Conflict => Fault::new(Kind::Conflict, "STILL_RUNNING", error.to_string()),
-            Kind::Unavailable => Fault::new(
+        match &error {
+            Error::NoImage => Fault::not_found("image"),
+            Error::StillRunning => Fault::new(Kind::Conflict, "STILL_RUNNING", error.to_string()),
+            Error::Objects(BlobError::Unavailable(_)) => Fault::new(
                 Kind::Unavailable,
                 "OBJECTS_UNAVAILABLE",
                 "the object store cannot be reached",
             ),
-            _ => Fault::not_found("image"),
+            Error::Objects(_) | Error::Store(_) => Fault::internal(&error),
         }
     }
 }

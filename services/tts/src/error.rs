@@ -15,40 +15,22 @@ pub enum Error {
     /// The object store failed.
     #[error("the object store failed")]
     Objects(#[from] BlobError),
-    /// The conversion store is busy, full or away; the call may be repeated.
-    #[error(transparent)]
-    Unavailable(atelier_generation::Error),
     /// The conversion store failed.
     #[error("the conversion store failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl Error {
-    /// The kind of error.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Error::NoConversion => Kind::NotFound,
-            Error::StillRunning => Kind::Conflict,
-            Error::Objects(BlobError::Unavailable(_)) | Error::Unavailable(_) => Kind::Unavailable,
-            Error::Objects(_) | Error::Store(_) => Kind::Internal,
-        }
-    }
-}
-
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        if let Error::Unavailable(source) = error {
-            return source.into();
-        }
         match &error {
             Error::NoConversion => Fault::not_found("conversion"),
-            Error::StillRunning => Fault::new(error.kind(), "STILL_RUNNING", error.to_string()),
+            Error::StillRunning => Fault::new(Kind::Conflict, "STILL_RUNNING", error.to_string()),
             Error::Objects(BlobError::Unavailable(_)) => Fault::new(
-                error.kind(),
+                Kind::Unavailable,
                 "OBJECTS_UNAVAILABLE",
                 "the object store cannot be reached",
             ),
-            Error::Objects(_) | Error::Store(_) | Error::Unavailable(_) => Fault::internal(&error),
+            Error::Objects(_) | Error::Store(_) => Fault::internal(&error),
         }
     }
 }

@@ -1,18 +1,12 @@
 //! How a store says no: the service's own rows refused a change, or the driver failed.
 
 use atelier_kit::fault::Fault;
-use atelier_kit::sql;
 
 use crate::error::Error;
 
-/// What the driver says is told to the engine as trouble that passes, or as a failure of the store.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if sql::is_busy(&error) {
-            Self::unavailable(error)
-        } else {
-            Self::store(error)
-        }
+        Self::store(error)
     }
 }
 

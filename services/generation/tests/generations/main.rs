@@ -14,6 +14,7 @@ mod journals;
 mod lists;
 mod money;
 mod outboxes;
+mod pairs;
 mod pauses;
 mod paying;
 mod points;

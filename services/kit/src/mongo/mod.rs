@@ -34,7 +34,7 @@ pub use fields::{Fields, bytes};
 pub use mongodb::bson;
 pub use server::MongoServer;
 pub use table::{Found, Order, Table};
-pub use trouble::{Error, is_busy};
+pub use trouble::Error;
 
 /// How long a server that can be written to is looked for. The driver's own half minute is longer than callers wait.
 const SELECTION: Duration = Duration::from_secs(3);

@@ -48,18 +48,6 @@ impl Error {
     }
 }
 
-/// Whether any of an error's sources says that its MongoDB server is busy or away.
-pub fn is_busy(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            return error.is_busy();
-        }
-        next = error.source();
-    }
-    false
-}
-
 fn is_passing(error: &mongodb::error::Error) -> bool {
     let labelled = |label| error.contains_label(label);
     if labelled("RetryableWriteError") || labelled("TransientTransactionError") {

@@ -14,6 +14,7 @@ pub mod door;
 pub mod embedded;
 mod folder;
 mod key;
+mod leftovers;
 mod parts;
 mod range;
 mod s3;
@@ -23,6 +24,7 @@ mod suite;
 
 pub use client::S3Config;
 pub use key::{MAX_KEY_BYTES, MAX_SEGMENT_BYTES, ObjectKey};
+pub use leftovers::Leftovers;
 pub use range::{ByteRange, ServedRange};
 pub use s3::S3BlobStore;
 pub use signature::{DoorKey, EdgeDoor};

@@ -83,7 +83,7 @@ impl ConversationStore for SqlConversationStore {
     async fn insert(&self, new: &NewConversation) -> Result<Conversation, Error> {
         let mut tx = self.database.begin().await?;
         if atelier_generation::store::has_departed(&mut tx, &new.owner).await? {
-            return Err(Error::Departed(atelier_generation::Error::Departed));
+            return Err(atelier_generation::Error::Departed.into());
         }
         if let Some(request_id) = &new.request_id {
             let known: Option<(String, Vec<u8>)> = sql::query_as(

@@ -5,6 +5,7 @@ use atelier_generation::store::Projection;
 use atelier_generation::{End, GenerationRecord, NewGeneration, Refusal};
 use atelier_kit::fault::Fault;
 use atelier_kit::moment::{self, Micros};
+use atelier_kit::objects::Leftovers;
 use atelier_kit::sql::{self, Writer};
 use atelier_proto::generation::v1::State;
 
@@ -68,7 +69,7 @@ impl Projection for ImageRows {
                 .bind(&record.model)
                 .execute(&mut *writer)
                 .await?;
-            return leave(
+            return Leftovers::leave(
                 writer,
                 &record.owner,
                 &layout::prefix(&record.id, record.create_time),
@@ -100,7 +101,7 @@ impl Projection for ImageRows {
         .await?;
         let Some((create_time,)) = kept else {
             let prefix = layout::prefix(&record.id, record.create_time);
-            return leave(writer, &record.owner, &prefix, now).await;
+            return Leftovers::leave(writer, &record.owner, &prefix, now).await;
         };
         // The row's own time and not the record's: midnight may lie between the two, and the history reads rows.
         stale(writer, &record.owner, layout::day_of(create_time)).await
@@ -118,26 +119,6 @@ pub(super) async fn stale(writer: &mut Writer, user_id: &str, day: i64) -> Resul
     .bind(user_id)
     .bind(day)
     .bind(moment::now())
-    .execute(writer)
-    .await
-    .map(drop)
-}
-
-/// The objects under this prefix belong to no picture any more.
-pub(super) async fn leave(
-    writer: &mut Writer,
-    user_id: &str,
-    prefix: &str,
-    due: Micros,
-) -> Result<(), sqlx::Error> {
-    sql::query(
-        "INSERT INTO leftovers (prefix, due_time, user_id) VALUES ($1, $2, $3) \
-         ON CONFLICT (prefix) DO UPDATE SET due_time = \
-         CASE WHEN leftovers.due_time > excluded.due_time THEN leftovers.due_time ELSE excluded.due_time END",
-    )
-    .bind(prefix)
-    .bind(due)
-    .bind(user_id)
     .execute(writer)
     .await
     .map(drop)

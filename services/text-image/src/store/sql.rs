@@ -4,11 +4,12 @@
 
 use async_trait::async_trait;
 use atelier_kit::moment::{self, Micros};
+use atelier_kit::objects::Leftovers;
 use atelier_kit::sql::{self, Cells, Database, narrow};
 use atelier_proto::generation::v1::State;
 use sqlx::AssertSqlSafe;
 
-use super::projection::{leave, stale};
+use super::projection::stale;
 use crate::error::Error;
 use crate::image::{Commission, Image, Stored};
 use crate::layout;
@@ -18,12 +19,17 @@ use crate::ports::{ImageStore, StaleHistory};
 #[derive(Clone, Debug)]
 pub struct SqlImageStore {
     database: Database,
+    leftovers: Leftovers,
 }
 
 impl SqlImageStore {
     /// Pictures in this database; it must have this service's tables.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        let leftovers = Leftovers::new(database.clone());
+        Self {
+            database,
+            leftovers,
+        }
     }
 }
 
@@ -135,7 +141,7 @@ impl ImageStore for SqlImageStore {
         // A picture without an object left its prefix behind when it ended.
         if let Some(stored) = &image.stored {
             let prefix = layout::prefix_of(&stored.s3_key);
-            leave(&mut tx, user_id, prefix, moment::now()).await?;
+            Leftovers::leave(&mut tx, user_id, prefix, moment::now()).await?;
             stale(&mut tx, user_id, layout::day_of(image.create_time)).await?;
         }
         tx.commit().await?;
@@ -201,24 +207,11 @@ impl ImageStore for SqlImageStore {
     }
 
     async fn leftovers(&self, due: Micros, limit: i64) -> Result<Vec<String>, Error> {
-        let rows: Vec<(String,)> = sql::query_as(
-            "SELECT prefix FROM leftovers WHERE due_time <= $1 ORDER BY due_time LIMIT $2",
-        )
-        .bind(due)
-        .bind(limit)
-        .fetch_all(self.database.read())
-        .await?;
-        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+        Ok(self.leftovers.due(due, limit).await?)
     }
 
     async fn cleared(&self, prefix: &str) -> Result<(), Error> {
-        let mut tx = self.database.begin_beside(&[]).await?;
-        sql::query("DELETE FROM leftovers WHERE prefix = $1")
-            .bind(prefix)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
+        Ok(self.leftovers.cleared(prefix).await?)
     }
 
     async fn has_departed(&self, user_id: &str) -> Result<bool, Error> {
@@ -227,24 +220,11 @@ impl ImageStore for SqlImageStore {
     }
 
     async fn unsettled(&self, user_id: &str, now: Micros) -> Result<Option<Micros>, Error> {
-        let (last,): (Option<Micros>,) = sql::query_as(
-            "SELECT MAX(due_time) FROM leftovers WHERE user_id = $1 AND due_time > $2",
-        )
-        .bind(user_id)
-        .bind(now)
-        .fetch_one(self.database.read())
-        .await?;
-        Ok(last)
+        Ok(self.leftovers.unsettled(user_id, now).await?)
     }
 
     async fn leftovers_of(&self, user_id: &str, limit: i64) -> Result<Vec<String>, Error> {
-        let rows: Vec<(String,)> =
-            sql::query_as("SELECT prefix FROM leftovers WHERE user_id = $1 LIMIT $2")
-                .bind(user_id)
-                .bind(limit)
-                .fetch_all(self.database.read())
-                .await?;
-        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+        Ok(self.leftovers.of(user_id, limit).await?)
     }
 
     async fn erase(&self, ids: &[String]) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use atelier_generation::store::Projection;
 use atelier_generation::{End, GenerationRecord, NewGeneration, Refusal};
 use atelier_kit::fault::Fault;
 use atelier_kit::moment::{self, Micros};
-use atelier_kit::objects::BlobError;
+use atelier_kit::objects::{BlobError, Leftovers};
 use atelier_kit::sql::{self, Writer};
 use atelier_proto::generation::v1::State;
 
@@ -92,7 +92,7 @@ impl Projection for ConversionRows {
                 .bind(&record.model)
                 .execute(&mut *writer)
                 .await?;
-            return leave(
+            return Leftovers::leave(
                 writer,
                 &record.owner,
                 &layout::prefix(&record.id, order.create_time),
@@ -129,23 +129,4 @@ impl Projection for ConversionRows {
         .await
         .map(drop)
     }
-}
-
-/// The objects under this prefix belong to no conversion any more.
-pub(super) async fn leave(
-    writer: &mut Writer,
-    user_id: &str,
-    prefix: &str,
-    due: Micros,
-) -> Result<(), sqlx::Error> {
-    sql::query(
-        "INSERT INTO leftovers (prefix, due_time, user_id) VALUES ($1, $2, $3) ON CONFLICT (prefix) DO UPDATE SET due_time = \
-         CASE WHEN leftovers.due_time > excluded.due_time THEN leftovers.due_time ELSE excluded.due_time END",
-    )
-    .bind(prefix)
-    .bind(due)
-    .bind(user_id)
-    .execute(writer)
-    .await
-    .map(drop)
 }

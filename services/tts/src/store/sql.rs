@@ -4,11 +4,11 @@
 
 use async_trait::async_trait;
 use atelier_kit::moment::{self, Micros};
+use atelier_kit::objects::Leftovers;
 use atelier_kit::sql::{self, Cells, Database};
 use atelier_proto::generation::v1::State;
 use sqlx::AssertSqlSafe;
 
-use super::projection::leave;
 use crate::conversion::{Conversion, Metadata, Order, Stored, format_of};
 use crate::error::Error;
 use crate::layout;
@@ -18,12 +18,17 @@ use crate::ports::ConversionStore;
 #[derive(Clone, Debug)]
 pub struct SqlConversionStore {
     database: Database,
+    leftovers: Leftovers,
 }
 
 impl SqlConversionStore {
     /// Conversions in this database; it must have this service's tables.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        let leftovers = Leftovers::new(database.clone());
+        Self {
+            database,
+            leftovers,
+        }
     }
 }
 
@@ -34,11 +39,9 @@ fn conversions(rest: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("SELECT {CONVERSION} FROM tts_conversions {rest}"))
 }
 
-fn failed(error: sqlx::Error) -> Error {
-    if sql::is_busy(&error) {
-        Error::Unavailable(atelier_generation::Error::unavailable(error))
-    } else {
-        Error::Store(Box::new(error))
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(Box::new(error))
     }
 }
 
@@ -93,8 +96,7 @@ impl ConversionStore for SqlConversionStore {
             .bind(id)
             .bind(user_id)
             .fetch_optional(self.database.read())
-            .await
-            .map_err(failed)?
+            .await?
             .ok_or(Error::NoConversion)
     }
 
@@ -105,7 +107,7 @@ impl ConversionStore for SqlConversionStore {
         limit: i64,
     ) -> Result<Vec<Conversion>, Error> {
         let (time, id) = before.unwrap_or((Micros::MAX, String::new()));
-        sql::query_as(conversions(
+        let found = sql::query_as(conversions(
             "WHERE user_id = $1 AND (create_time, id) < ($2, $3) ORDER BY create_time DESC, id DESC LIMIT $4",
         ))
         .bind(user_id)
@@ -113,19 +115,18 @@ impl ConversionStore for SqlConversionStore {
         .bind(id)
         .bind(limit)
         .fetch_all(self.database.read())
-        .await
-        .map_err(failed)
+        .await?;
+        Ok(found)
     }
 
     async fn delete(&self, user_id: &str, id: &str) -> Result<bool, Error> {
         // Alone: that it is not being made must stay true until it is gone.
-        let mut tx = self.database.begin().await.map_err(failed)?;
+        let mut tx = self.database.begin().await?;
         let conversion: Conversion = sql::query_as(conversions("WHERE id = $1 AND user_id = $2"))
             .bind(id)
             .bind(user_id)
             .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed)?
+            .await?
             .ok_or(Error::NoConversion)?;
         if conversion.is_in_progress() {
             return Ok(false);
@@ -133,80 +134,43 @@ impl ConversionStore for SqlConversionStore {
         sql::query("DELETE FROM tts_conversions WHERE id = $1")
             .bind(id)
             .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        atelier_generation::store::erase(&mut tx, id)
-            .await
-            .map_err(failed)?;
+            .await?;
+        atelier_generation::store::erase(&mut tx, id).await?;
         let prefix = layout::prefix(id, conversion.order.create_time);
-        leave(&mut tx, user_id, &prefix, moment::now())
-            .await
-            .map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
+        Leftovers::leave(&mut tx, user_id, &prefix, moment::now()).await?;
+        tx.commit().await?;
         Ok(true)
     }
 
     async fn leftovers(&self, due: Micros, limit: i64) -> Result<Vec<String>, Error> {
-        let rows: Vec<(String,)> = sql::query_as(
-            "SELECT prefix FROM leftovers WHERE due_time <= $1 ORDER BY due_time LIMIT $2",
-        )
-        .bind(due)
-        .bind(limit)
-        .fetch_all(self.database.read())
-        .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+        Ok(self.leftovers.due(due, limit).await?)
     }
 
     async fn cleared(&self, prefix: &str) -> Result<(), Error> {
-        let mut tx = self.database.begin_beside(&[]).await.map_err(failed)?;
-        sql::query("DELETE FROM leftovers WHERE prefix = $1")
-            .bind(prefix)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        tx.commit().await.map_err(failed)
+        Ok(self.leftovers.cleared(prefix).await?)
     }
 
     async fn unsettled(&self, user_id: &str, now: Micros) -> Result<Option<Micros>, Error> {
-        let (last,): (Option<Micros>,) = sql::query_as(
-            "SELECT MAX(due_time) FROM leftovers WHERE user_id = $1 AND due_time > $2",
-        )
-        .bind(user_id)
-        .bind(now)
-        .fetch_one(self.database.read())
-        .await
-        .map_err(failed)?;
-        Ok(last)
+        Ok(self.leftovers.unsettled(user_id, now).await?)
     }
 
     async fn leftovers_of(&self, user_id: &str, limit: i64) -> Result<Vec<String>, Error> {
-        let rows: Vec<(String,)> =
-            sql::query_as("SELECT prefix FROM leftovers WHERE user_id = $1 LIMIT $2")
-                .bind(user_id)
-                .bind(limit)
-                .fetch_all(self.database.read())
-                .await
-                .map_err(failed)?;
-        Ok(rows.into_iter().map(|(prefix,)| prefix).collect())
+        Ok(self.leftovers.of(user_id, limit).await?)
     }
 
     async fn erase(&self, ids: &[String]) -> Result<(), Error> {
-        let mut tx = self.database.begin_beside(&[]).await.map_err(failed)?;
+        let mut tx = self.database.begin_beside(&[]).await?;
         for id in ids {
             sql::query("DELETE FROM tts_conversions WHERE id = $1")
                 .bind(id)
                 .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-            atelier_generation::store::erase(&mut tx, id)
-                .await
-                .map_err(failed)?;
+                .await?;
+            atelier_generation::store::erase(&mut tx, id).await?;
         }
-        tx.commit().await.map_err(failed)
+        Ok(tx.commit().await?)
     }
 
     async fn write_back(&self) -> Result<(), Error> {
-        self.database.write_back().await.map_err(failed)
+        Ok(self.database.write_back().await?)
     }
 }

@@ -92,14 +92,9 @@ pub trait MongoProjection: Send + Sync + 'static {
     }
 }
 
-/// What the driver says is told to the engine as a failure of the store.
 impl From<mongo::Error> for Error {
     fn from(error: mongo::Error) -> Self {
-        if error.is_busy() {
-            Self::unavailable(error)
-        } else {
-            Self::store(error)
-        }
+        Self::store(error)
     }
 }
 

@@ -33,14 +33,6 @@ pub struct MongoConversationStore {
     record: MongoRecord,
 }
 
-/// What an engine says is told to the rules as a failure of the store, unless it is theirs.
-fn told(error: Broken) -> Error {
-    match error {
-        Broken::Departed => Error::Departed(error),
-        other => Error::Store(Box::new(other)),
-    }
-}
-
 impl From<mongo::Error> for Error {
     fn from(error: mongo::Error) -> Self {
         Self::Store(Box::new(error))
@@ -180,19 +172,13 @@ impl MongoConversationStore {
             digest: &new.digest,
         };
         for _ in 0..TRIES {
-            if let Some(known) = self
-                .shelf
-                .admissions
-                .admit(&admission)
-                .await
-                .map_err(told)?
-            {
+            if let Some(known) = self.shelf.admissions.admit(&admission).await? {
                 let made = doc! {"_id": known.text("thing")?};
                 let Some(made) = self.shelf.conversations.one(made).await? else {
                     continue;
                 };
                 if made.flag("deleting") {
-                    self.finish_deletion(&made).await.map_err(told)?;
+                    self.finish_deletion(&made).await?;
                     continue;
                 }
                 if known.maybe_bytes("digest") != Some(&new.digest[..]) {
@@ -213,16 +199,12 @@ impl MongoConversationStore {
                 "update_time": now,
             };
             if self.shelf.conversations.insert(&document).await? {
-                return conversation(&document).map_err(told);
+                return Ok(conversation(&document)?);
             }
             // Fenced: by a departure, or by the same request that could not wait.
-            self.shelf
-                .admissions
-                .withdraw(&admission)
-                .await
-                .map_err(told)?;
+            self.shelf.admissions.withdraw(&admission).await?;
         }
-        Err(told(Broken::store(
+        Err(Error::from(Broken::store(
             "a conversation was fenced before it was there",
         )))
     }
@@ -243,10 +225,7 @@ impl ConversationStore for MongoConversationStore {
         let mut filter = whose(owner);
         filter.insert("_id", id);
         let found = self.shelf.conversations.one(filter).await?;
-        let mut found = self
-            .present(found.into_iter().collect())
-            .await
-            .map_err(told)?;
+        let mut found = self.present(found.into_iter().collect()).await?;
         found.pop().ok_or(Error::NoConversation)
     }
 
@@ -268,7 +247,7 @@ impl ConversationStore for MongoConversationStore {
         }
         let order = Order::by(doc! {"update_time": -1, "_id": -1}, limit);
         let found = self.shelf.conversations.many(filter, order).await?;
-        self.present(found).await.map_err(told)
+        Ok(self.present(found).await?)
     }
 
     async fn by_id(
@@ -281,7 +260,7 @@ impl ConversationStore for MongoConversationStore {
         filter.insert("_id", doc! {"$gt": after});
         let order = Order::by(doc! {"_id": 1}, limit);
         let found = self.shelf.conversations.many(filter, order).await?;
-        self.present(found).await.map_err(told)
+        Ok(self.present(found).await?)
     }
 
     async fn rename(&self, owner: &str, id: &str, title: &str) -> Result<Conversation, Error> {
@@ -303,7 +282,7 @@ impl ConversationStore for MongoConversationStore {
                 if let Some(generation) = &waits_for {
                     // One that is not there yet shall not come any more.
                     let standing = self.shelf.standing(generation, Duration::ZERO).await;
-                    if standing.map_err(told)? == Standing::Open {
+                    if standing? == Standing::Open {
                         return Ok(waits_for);
                     }
                 }
@@ -313,7 +292,7 @@ impl ConversationStore for MongoConversationStore {
                     continue;
                 }
             }
-            self.finish_deletion(&found).await.map_err(told)?;
+            self.finish_deletion(&found).await?;
             return Ok(None);
         }
     }
@@ -330,7 +309,7 @@ impl ConversationStore for MongoConversationStore {
         let found = self.shelf.generations.many(filter, order).await?;
         let mut messages = Vec::with_capacity(found.len() * 2);
         for one in &found {
-            messages.extend(exchange(one).map_err(told)?);
+            messages.extend(exchange(one)?);
         }
         messages.retain(|message| message.position > after);
         messages.truncate(usize::try_from(limit).unwrap_or(0));
@@ -352,7 +331,7 @@ impl ConversationStore for MongoConversationStore {
         let order = Order::by(doc! {"own.position": -1}, limit / 2 + 1).without(&["task"]);
         let mut turns = Vec::new();
         for one in &self.shelf.generations.many(filter, order).await? {
-            let [message, reply] = exchange(one).map_err(told)?;
+            let [message, reply] = exchange(one)?;
             for said in [reply, message] {
                 if said.position < position {
                     let (speaker, text) = (said.speaker, said.text);
@@ -371,7 +350,7 @@ impl ConversationStore for MongoConversationStore {
         let mut erased = Vec::new();
         for one in self.shelf.generations.many(filter, order).await? {
             let generation = one.text("_id")?;
-            if !self.record.forget(&generation).await.map_err(told)? {
+            if !self.record.forget(&generation).await? {
                 return Err(Error::ReplyInProgress);
             }
             // The message, and the reply to it.
@@ -394,7 +373,7 @@ impl ConversationStore for MongoConversationStore {
                 .admissions
                 .forget(&one.text("intent")?, &id)
                 .await;
-            forgotten.map_err(told)?;
+            forgotten?;
             self.shelf.conversations.delete(doc! {"_id": id}).await?;
         }
         Ok(found.len() as u64)

@@ -309,7 +309,7 @@ async fn nothing_is_made_of_an_owner_who_leaves_at_the_same_time() {
         for one in tries {
             match one.await.unwrap() {
                 Ok(_) => made += 1,
-                Err(Error::Departed(_)) => {}
+                Err(Error::Generations(atelier_generation::Error::Departed)) => {}
                 Err(error) => panic!("{error:?}"),
             }
         }
