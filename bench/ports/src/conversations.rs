@@ -27,7 +27,7 @@ pub async fn port(engines: &Engines) -> anyhow::Result<Port> {
     Ok(Port {
         name: "Conversations",
         about: "The chat service over its in-memory link, with its whole stack: its stores are its own. *CreateConversation* writes one, \
-                *GetConversation* reads one by its id, *ListConversations* the newest 20 of an account.",
+                *GetConversation* reads one by its id, *ListConversations* the newest 10 of an account.",
         verbs: &[
             (Verb::Write, "CreateConversation"),
             (Verb::Read, "GetConversation"),

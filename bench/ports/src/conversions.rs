@@ -29,7 +29,7 @@ pub async fn port(engines: &Engines) -> anyhow::Result<Port> {
         about: "The speech service over its in-memory link, with its whole stack: its stores are its own. *Synthesize* is a whole \
                 generation, from its begin until its end is told: a word is spoken by the built-in voice, its audio is put on the embedded \
                 object store on both sides, and its rows are written with the record. As many are spoken at once as there are cores, and \
-                the others wait. *GetConversion* reads one by its id, *ListConversions* the newest 20 of an account.",
+                the others wait. *GetConversion* reads one by its id, *ListConversions* the newest 10 of an account.",
         verbs: &[
             (Verb::Write, "Synthesize"),
             (Verb::Read, "GetConversion"),

@@ -22,6 +22,7 @@ use atelier_kit::config::Settings;
 use atelier_kit::telemetry::{Telemetry, TelemetryConfig};
 use bench_report::{Output, Page};
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 
 use crate::engines::Engines;
 
@@ -34,6 +35,9 @@ struct Args {
     /// How long one measurement of a round lasts, in milliseconds
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     slice: u64,
+    /// Some of the ports alone, divided by commas
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(PORTS), default_values = PORTS)]
+    only: Vec<String>,
     #[command(flatten)]
     output: Output,
 }
@@ -43,7 +47,7 @@ const AT_ONCE: usize = 32;
 /// How many accounts own what is read, and in whose name is written.
 const OWNERS: usize = 16;
 /// How many things each of them owns where something is read; a list is as long.
-const EACH: usize = 20;
+const EACH: usize = 10;
 
 /// What is done with a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,20 +154,35 @@ async fn round(port: &Port, line: &mut Line, slice: Duration, counts: bool) -> a
     Ok(())
 }
 
-/// All ports, with something in each that can be read.
-async fn ports(engines: &Engines) -> anyhow::Result<Vec<Port>> {
-    Ok(vec![
-        record::port(engines).await?,
-        journal::port(engines).await?,
-        limits::port(engines)?,
-        objects::port(engines, objects::Size::Small).await?,
-        objects::port(engines, objects::Size::Large).await?,
-        ledger::port(engines).await?,
-        accounts::port(engines).await?,
-        conversations::port(engines).await?,
-        conversions::port(engines).await?,
-        usage::port(engines).await?,
-    ])
+/// All ports, in the order of the page.
+const PORTS: [&str; 10] = [
+    "record",
+    "journal",
+    "limits",
+    "small-objects",
+    "large-objects",
+    "ledger",
+    "accounts",
+    "conversations",
+    "conversions",
+    "usage",
+];
+
+/// Opens a port, with something in it that can be read.
+async fn open(name: &str, engines: &Engines) -> anyhow::Result<Port> {
+    match name {
+        "record" => record::port(engines).await,
+        "journal" => journal::port(engines).await,
+        "limits" => limits::port(engines),
+        "small-objects" => objects::port(engines, objects::Size::Small).await,
+        "large-objects" => objects::port(engines, objects::Size::Large).await,
+        "ledger" => ledger::port(engines).await,
+        "accounts" => accounts::port(engines).await,
+        "conversations" => conversations::port(engines).await,
+        "conversions" => conversions::port(engines).await,
+        "usage" => usage::port(engines).await,
+        _ => anyhow::bail!("there is no port {name}"),
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -179,7 +198,11 @@ fn main() -> anyhow::Result<()> {
     let (versions, measured) = runtime.block_on(async {
         let versions = engines.versions().await?;
         let mut measured: Vec<(Port, Vec<Line>)> = Vec::new();
-        for port in ports(&engines).await? {
+        for name in PORTS {
+            if !args.only.iter().any(|only| only == name) {
+                continue;
+            }
+            let port = open(name, &engines).await?;
             let lines = port.verbs.iter().map(|&(verb, name)| Line {
                 verb,
                 name,

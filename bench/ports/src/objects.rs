@@ -15,7 +15,7 @@ use crate::engines::Engines;
 use crate::{AT_ONCE, Port, Side, Turn, Verb};
 
 /// How many keys are written, in turn: each write after those replaces an object, and the disk does not fill.
-const KEYS: usize = 4 * AT_ONCE;
+const KEYS: usize = 2 * AT_ONCE;
 const TYPE: &str = "image/png";
 
 /// How large an object is.
@@ -39,7 +39,7 @@ pub async fn port(engines: &Engines, size: Size) -> anyhow::Result<Port> {
     let gateway = S3BlobStore::new(engines.s3.bucket(bucket));
     Ok(Port {
         name,
-        about: "`S3BlobStore` on both, so that each pays for signatures, checksums and HTTP over loopback. *Put* replaces one of 128 \
+        about: "`S3BlobStore` on both, so that each pays for signatures, checksums and HTTP over loopback. *Put* replaces one of 64 \
                 objects, *get* reads the whole of one and checks it.",
         verbs: &[(Verb::Write, "put"), (Verb::Read, "get")],
         embedded: ("embedded S3", own),

@@ -47,7 +47,7 @@ pub async fn port(engines: &Engines) -> anyhow::Result<Port> {
         name: "The generations' record",
         about: "`SqlRecord` and `MongoRecord`, called directly and with no rows of a service beside theirs. A *generation* is three \
                 writes: its begin, a checkpoint with its text so far, and its end with its usage event and its settlement. *Find* reads \
-                one by its id, *list* the newest 20 of an account.",
+                one by its id, *list* the newest 10 of an account.",
         verbs: &[
             (Verb::Write, "a generation, written"),
             (Verb::Read, "find"),
@@ -131,7 +131,7 @@ fn end(record: &GenerationRecord) -> End {
             provider: "offline".to_owned(),
             model: "small".to_owned(),
             outcome: Outcome::Completed.into(),
-            usage: Some(usage.clone()),
+            usage: Some(usage),
             duration: Some(moment::duration(1_500_000)),
             time: Some(moment::timestamp(moment::now())),
         },

@@ -34,8 +34,8 @@ pub async fn port(engines: &Engines) -> anyhow::Result<Port> {
     Ok(Port {
         name: "Usage",
         about: "The analytics service over its in-memory link, with its whole stack: its stores are its own. *RecordEvents* counts one \
-                event, all of one service; one that has more to tell brings up to 500 in a call. *GetUsageSummary* sums an account's 20 \
-                events of the last 20 hours by day.",
+                event, all of one service; one that has more to tell brings up to 500 in a call. *GetUsageSummary* sums an account's 10 \
+                events of the last 10 hours by day.",
         verbs: &[
             (Verb::Write, "RecordEvents"),
             (Verb::Read, "GetUsageSummary"),
