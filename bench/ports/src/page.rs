@@ -17,7 +17,8 @@ pub fn write(
          several processes can share. *One* is one call after the other, *{AT_ONCE}* is as many callers at once. Embedded and server are measured \
          in turn, {} ms each, in each of {} rounds; rates are medians over the rounds, and *of the embedded* is the median of what each round reached \
          of its own embedded rate. Everything is on one machine: the callers are in the bench's process, the servers beside it on loopback and on the same \
-         cores and disk. So a server's figure has its own work in it, and no network.",
+         cores and disk. So a server's figure has its own work in it, and no network. What waits for nothing is done by as many at once as there are cores, \
+         however many call.",
         args.slice, args.rounds
     ));
     page.paragraph(&format!(
@@ -40,7 +41,7 @@ fn engines(page: &mut Page, versions: &Versions) {
     let mongo = if versions.is_stand_in {
         "says so at once, and leaves it to the system (its SQLite is told not to wait)"
     } else {
-        "when a majority says so, by its own settings"
+        "when a majority of its nodes has it, as Atelier asks"
     };
     let mut table = Table::new(&["", "when a write counts"]);
     for (name, when) in [
