@@ -39,13 +39,13 @@ pub(crate) fn interrupted() -> Failure {
     )
 }
 
-/// Writes the end to the record, then tells it.
+/// Writes the end to the record, then tells it. Returns whether the journal has been told: what is written has ended without it.
 pub(crate) async fn conclude(
     engine: &Generations,
     record: &GenerationRecord,
     emitter: &Emitter,
     outcome: Outcome,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let lease = record.lease();
     let told = emitter.close().await;
     let mut last = Vec::new();
@@ -110,9 +110,15 @@ pub(crate) async fn conclude(
             Event::Artifact(artifact) => Event::Artifact(engine.provider().present(artifact).await),
             other => other,
         };
-        emitter.emit(event).await?;
+        if let Err(error) = emitter.emit(event).await {
+            tracing::warn!(
+                generation = %lease.id, error = %atelier_kit::fault::chain(&error),
+                "an end is written and was not journalled: watchers find it in the record"
+            );
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What a cancelled generation used by what was delivered of it, where its provider has not said so.

@@ -60,7 +60,7 @@ pub(crate) async fn run(
         Ok(outcome) => conclude(engine, record, &emitter, outcome).await,
     };
     match ended {
-        Ok(()) => return true,
+        Ok(told) => return told,
         Err(Error::LeaseLost) => {
             tracing::info!(generation = %lease.id, "another owner has this generation")
         }

@@ -154,9 +154,9 @@ async fn take_over(engine: &Generations, record: GenerationRecord) -> Result<(),
         Outcome::Failed(interrupted())
     };
     let concluded = conclude(engine, &record, &emitter, outcome).await;
-    if concluded.is_err() {
+    if !matches!(concluded, Ok(true)) {
         engine.journal().abandon(&lease).await;
     }
     engine.tell_couriers();
-    concluded
+    concluded.map(drop)
 }

@@ -1,21 +1,25 @@
-//! A journal that takes its time: nothing but what is told waits for it, and what it takes in the end is known to the record.
+//! A journal that takes its time, or nothing at all: nothing but what is told waits for it, and what it takes in the end is
+//! known to the record.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use atelier_generation::journal::{Bounds, MemoryJournal};
 use atelier_generation::{Error, Journal, Lease, Replay};
 use atelier_kit::testing::eventually;
+use atelier_kit::testing::log::Log;
 use atelier_proto::generation::v1::{GenerationEvent, State};
 use tokio::sync::watch;
 
 use crate::stage::{Plan, Process, assert_whole, collect, file, next, text};
 
-/// Takes nothing while it is held.
+/// Takes nothing while it is held, and refuses all when it is away.
 struct Slow {
     inner: MemoryJournal,
     is_held: watch::Sender<bool>,
+    is_away: AtomicBool,
 }
 
 impl Slow {
@@ -23,6 +27,7 @@ impl Slow {
         Arc::new(Self {
             inner: MemoryJournal::new(Bounds::default()),
             is_held: watch::Sender::new(false),
+            is_away: AtomicBool::new(false),
         })
     }
 
@@ -40,6 +45,9 @@ impl Journal for Slow {
     async fn append(&self, lease: &Lease, event: GenerationEvent) -> Result<(), Error> {
         let mut is_held = self.is_held.subscribe();
         let _ = is_held.wait_for(|is_held| !is_held).await;
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Error::unavailable(std::io::Error::other("nobody is there")));
+        }
         self.inner.append(lease, event).await
     }
 
@@ -139,4 +147,23 @@ async fn what_was_on_its_way_when_it_was_cancelled_is_told_and_known_or_neither(
         );
         assert_eq!(record.sequence, events.last().unwrap().sequence);
     }
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_journalled_is_written_and_found_and_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (owner, journal) = process(&folder, Duration::from_secs(6)).await;
+    let (id, mut stream) = owner.begin().await;
+    owner.puppets.say(&id, "a word");
+    let mut events = next(&mut stream, 3).await;
+    let log = Log::new();
+    journal.is_away.store(true, Ordering::SeqCst);
+    owner.puppets.finish(&id);
+    events.extend(collect(stream).await);
+    assert_whole(&events);
+    let record = owner.ended(&id).await;
+    assert_eq!((record.epoch, record.state), (1, State::Completed));
+    let log = log.text();
+    assert!(log.contains("was not journalled"), "{log}");
+    assert!(!log.contains("could not be ended"), "{log}");
 }

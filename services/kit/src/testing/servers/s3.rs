@@ -1,6 +1,6 @@
 //! An S3 server of one test process that others wrote: the Versity gateway on a folder, which keeps its objects over a kill.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use url::Url;
@@ -26,10 +26,24 @@ impl S3 {
     /// When it cannot be started.
     pub fn start() -> Self {
         let folder = Private::folder("s3");
-        let port = Private::port();
-        // What it knows of an object is in extended attributes: beside it, in files, it would be written at another moment.
         let objects = folder.join("objects");
         std::fs::create_dir_all(&objects).unwrap();
+        Self::with(folder, &objects)
+    }
+
+    /// Starts one whose objects are in this folder, which must take extended attributes: a file system in memory does since
+    /// Linux 6.6.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start_in(objects: &Path) -> Self {
+        Self::with(Private::folder("s3"), objects)
+    }
+
+    // What it knows of an object is in extended attributes: beside it, in files, it would be written at another moment.
+    fn with(folder: PathBuf, objects: &Path) -> Self {
+        let port = Private::port();
         let at = format!("127.0.0.1:{port}");
         let command = [
             program().display().to_string().as_str(),
@@ -89,6 +103,15 @@ impl S3 {
             ("ATELIER_S3_ACCESS_KEY", ACCESS.to_owned()),
             ("ATELIER_S3_SECRET_KEY", SECRET.to_owned()),
         ]
+    }
+
+    /// Which version it is of, as the folder of its program says: the program itself does not know.
+    pub fn version(&self) -> String {
+        let program = program();
+        let folder = program.parent().and_then(|folder| folder.file_name());
+        let folder = folder.unwrap_or_default().to_string_lossy();
+        let version = folder.strip_prefix("versitygw-v");
+        version.unwrap_or("of unknown version").to_owned()
     }
 
     /// The server itself, to be killed, frozen and started again.

@@ -1,24 +1,21 @@
-//! Load: people who register, talk, draw and speak without a pause, what they were told is done, and every error that they met.
+//! Load: people who register, talk, draw and speak, what they were told is done, and every error that they met.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use atelier_proto::generation::v1::generation_event::Event;
-use atelier_proto::llm_chat::v1 as chat;
-use atelier_proto::text_image::v1 as image;
-use atelier_proto::tts::v1 as tts;
-use atelier_proto::users::v1::users_service_client::UsersServiceClient;
-use atelier_proto::users::v1::{GetMeRequest, RegisterRequest};
 use tokio::task::JoinSet;
-use tonic::{Code, Status, Streaming};
-use tonic_types::StatusExt as _;
+use tonic::{Code, Status};
 
-use crate::people::{Person, connect, credentials};
-use crate::told::{Tells, Told};
+use super::things::{converse, draw, ended_well, hear, look_up, made, register, say, speak};
+use crate::people::{Person, credentials};
+use crate::told::Told;
 
 /// The longest that anything may keep a caller waiting, be it for an error.
 pub const LONGEST: Duration = Duration::from_secs(40);
+
+/// How long somebody rests between two things, in milliseconds: the engines must not be busier than their faults need.
+const PAUSE: std::ops::Range<u64> = 100..500;
 
 /// What somebody was told is done.
 #[derive(Clone, Debug)]
@@ -68,8 +65,10 @@ pub struct Book {
     pub met: Mutex<Vec<Met>>,
     /// How many generations have failed, as their owners were told.
     pub failed: AtomicU64,
-    /// How many calls that only read have succeeded.
-    pub read: AtomicU64,
+    /// How many calls there were.
+    pub calls: AtomicU64,
+    /// The longest that one of them took, in milliseconds.
+    pub longest: AtomicU64,
 }
 
 impl Book {
@@ -144,10 +143,14 @@ impl Worker {
                 "register", "converse", "say", "say", "draw", "speak", "read",
             ];
             let doing = doing[self.chance.usize(..doing.len())];
+            let begun = Instant::now();
             let act = tokio::time::timeout(LONGEST, self.act(doing));
             let told = act
                 .await
                 .unwrap_or_else(|_| panic!("{doing} kept its caller waiting for {LONGEST:?}"));
+            self.book.calls.fetch_add(1, Ordering::SeqCst);
+            let took = u64::try_from(begun.elapsed().as_millis()).unwrap();
+            self.book.longest.fetch_max(took, Ordering::SeqCst);
             match told {
                 Ok(Some(done)) => self.book.done.lock().unwrap().push(done),
                 Ok(None) => {}
@@ -157,9 +160,10 @@ impl Worker {
                         doing,
                         status,
                     });
-                    tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
+            let pause = self.chance.u64(PAUSE);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
         }
     }
 
@@ -179,9 +183,7 @@ impl Worker {
                 Ok(Some(Done::Account { email, password }))
             }
             "converse" => {
-                let request = chat::CreateConversationRequest::default();
-                let made = me.chat().create_conversation(request).await?.into_inner();
-                let id = made.conversation.expect("a conversation").id;
+                let id = converse(&me, "").await?;
                 self.conversation = Some(id.clone());
                 Ok(Some(Done::Conversation { person, id }))
             }
@@ -189,13 +191,9 @@ impl Worker {
                 let Some(conversation) = self.conversation.clone() else {
                     return Ok(None);
                 };
-                let request = chat::SendMessageRequest {
-                    conversation_id: conversation.clone(),
-                    text: format!("Word {}", self.chance.u32(..)),
-                    ..Default::default()
-                };
-                let told = match me.chat().send_message(request).await {
-                    Ok(answer) => hear(answer.into_inner()).await?,
+                let text = format!("Word {}", self.chance.u32(..));
+                let told = match say(&me, &conversation, text).await {
+                    Ok(stream) => hear(stream).await?,
                     // The reply before may still be on its way to its end, at whoever takes it over.
                     Err(status) if status.code() == Code::FailedPrecondition => {
                         self.conversation = None;
@@ -211,142 +209,34 @@ impl Worker {
                 }))
             }
             "draw" => {
-                let request = image::GenerateImageRequest {
-                    prompt: format!("waves {}", self.chance.u32(..)),
-                    size: Some(image::Size {
-                        width: 64,
-                        height: 64,
-                    }),
-                    ..Default::default()
-                };
-                let answer = me.pictures().generate_image(request).await?;
-                let told = hear(answer.into_inner()).await?;
+                let told = draw(&me, format!("waves {}", self.chance.u32(..))).await?;
                 Ok(self.ended(&told).then(|| Done::Picture {
                     person,
-                    id: told.artifact().id.clone(),
+                    id: made(&told),
                     generation: told.id().to_owned(),
                 }))
             }
             "speak" => {
-                let request = tts::SynthesizeRequest {
-                    text: format!("Word {}.", self.chance.u32(..)),
-                    ..Default::default()
-                };
-                let answer = me.speech().synthesize(request).await?;
-                let told = hear(answer.into_inner()).await?;
+                let told = speak(&me, format!("Word {}.", self.chance.u32(..))).await?;
                 Ok(self.ended(&told).then(|| Done::Speech {
                     person,
-                    id: told.artifact().id.clone(),
+                    id: made(&told),
                     generation: told.id().to_owned(),
                 }))
             }
             _ => {
-                me.users().get_me(GetMeRequest {}).await?;
-                self.book.read.fetch_add(1, Ordering::SeqCst);
+                look_up(&me).await?;
                 Ok(None)
             }
         }
     }
 
-    /// Whether it ended well; one that failed has a reason that may pass.
+    /// Whether it ended well.
     fn ended(&self, told: &Told) -> bool {
-        match told.end() {
-            Some(Event::Completed(_)) => true,
-            Some(Event::Failed(failed)) => {
-                assert!(failed.retryable, "{failed:?}");
-                assert_ne!(failed.reason, "INTERNAL", "{failed:?}");
-                self.book.failed.fetch_add(1, Ordering::SeqCst);
-                false
-            }
-            other => panic!("an end that nobody asked for: {other:?}"),
+        let well = ended_well(told);
+        if !well {
+            self.book.failed.fetch_add(1, Ordering::SeqCst);
         }
+        well
     }
-}
-
-/// Makes an account.
-pub async fn register(edge: &str, email: &str, password: &str) -> Result<(), Status> {
-    let request = RegisterRequest {
-        email: email.to_owned(),
-        password: password.to_owned(),
-        display_name: String::new(),
-    };
-    let lazy = tonic::transport::Endpoint::from_shared(edge.to_owned())
-        .unwrap()
-        .connect_timeout(Duration::from_secs(5))
-        .connect_lazy();
-    UsersServiceClient::new(lazy)
-        .register(request)
-        .await
-        .map(drop)
-}
-
-/// Listens to the end of a generation; one whose stream is cut is not known to have ended.
-async fn hear<T: Tells>(mut stream: Streaming<T>) -> Result<Told, Status> {
-    let mut told = Told::default();
-    while let Some(answer) = stream.message().await? {
-        told.0.push(answer.tells());
-    }
-    match told.end() {
-        Some(_) => Ok(told),
-        None => Err(Status::data_loss("the stream ended before the generation")),
-    }
-}
-
-/// Whether a caller may be told this while something is away: that it is, and when to come again; or that a connection broke,
-/// by his own library.
-pub fn passes(status: &Status) -> bool {
-    if std::error::Error::source(status).is_some() {
-        return true;
-    }
-    status.code() == Code::Unavailable && status.get_error_details().retry_info().is_some()
-}
-
-/// Does each thing once, at each edge: whether the mesh answers again.
-pub async fn all_answers(edges: &[String], person: &Person) -> Result<(), Status> {
-    for edge in edges {
-        let me = person.through(edge);
-        let (email, password) = credentials();
-        register(edge, &email, &password).await?;
-        let request = chat::CreateConversationRequest::default();
-        let made = me.chat().create_conversation(request).await?.into_inner();
-        let request = chat::SendMessageRequest {
-            conversation_id: made.conversation.expect("a conversation").id,
-            text: "Hello".to_owned(),
-            ..Default::default()
-        };
-        ended_well(hear(me.chat().send_message(request).await?.into_inner()).await?)?;
-        let request = image::GenerateImageRequest {
-            prompt: "waves".to_owned(),
-            size: Some(image::Size {
-                width: 64,
-                height: 64,
-            }),
-            ..Default::default()
-        };
-        ended_well(hear(me.pictures().generate_image(request).await?.into_inner()).await?)?;
-        let request = tts::SynthesizeRequest {
-            text: "Hello.".to_owned(),
-            ..Default::default()
-        };
-        ended_well(hear(me.speech().synthesize(request).await?.into_inner()).await?)?;
-    }
-    Ok(())
-}
-
-fn ended_well(told: Told) -> Result<(), Status> {
-    match told.is_completed() {
-        true => Ok(()),
-        false => Err(Status::unavailable("a generation failed")),
-    }
-}
-
-/// Signs in, to see whether an account is there.
-pub async fn is_there(edge: &str, email: &str, password: &str) -> bool {
-    let request = atelier_proto::users::v1::LoginRequest {
-        email: email.to_owned(),
-        password: password.to_owned(),
-        ..Default::default()
-    };
-    let mut users = UsersServiceClient::new(connect(edge).await);
-    users.login(request).await.is_ok()
 }

@@ -2,17 +2,32 @@
 //! nothing is counted twice, callers were told nothing but that they may come again, and all answers within ten seconds of
 //! the return of what was away.
 
+mod alone;
+mod disk;
+mod fault;
 mod load;
 mod look;
+mod page;
+mod recovery;
 pub mod stage;
+mod streams;
+mod things;
 
-use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use atelier_kit::testing::campaign;
 
-use self::load::{Load, all_answers, passes};
-use self::stage::{Engine, Mesh};
+use self::alone::Alone;
+use self::disk::Disk;
+use self::fault::{Fault, Scene};
+use self::load::Load;
+use self::page::{Held, Row};
+use self::recovery::answers_again;
+use self::stage::{Engine, Engines, Mesh};
+use self::streams::Streams;
+use self::things::{all_answers, passes};
 use crate::people::Person;
 use crate::running::eventually;
 use crate::web;
@@ -23,180 +38,166 @@ const PEOPLE: usize = 6;
 const CALM: Duration = Duration::from_secs(2);
 /// How long something is away.
 const AWAY: Duration = Duration::from_secs(4);
-/// How many faults come where no campaign asks for rounds of all of them.
-const DRAWN: usize = 7;
 /// Within which time of its return all answers.
 const ANSWERS: Duration = Duration::from_secs(10);
 /// What a busy machine adds to a bound.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// What happens.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// A process of this role is killed, and started again.
-    Killed(&'static str),
-    /// A process of this role is told to go, and started again.
-    Left(&'static str),
-    /// A process of this role begins again with a clock that is two minutes ahead, and works like that for a while.
-    Skewed(&'static str),
-    /// An engine is killed, and started again.
-    EngineKilled(Engine),
-    /// An engine accepts and never answers, and then goes on.
-    EngineFrozen(Engine),
-}
-
-impl Fault {
-    fn all() -> Vec<Self> {
-        let roles = [
-            "users",
-            "llm-chat",
-            "text-image",
-            "tts",
-            "analytics",
-            "edge",
-        ];
-        let killed = roles.map(Self::Killed);
-        let mut all: Vec<Self> = killed.into();
-        all.push(Self::Left("llm-chat"));
-        all.extend(["users", "llm-chat"].map(Self::Skewed));
-        all.extend(Engine::ALL.map(Self::EngineKilled));
-        all.extend(Engine::ALL.map(Self::EngineFrozen));
-        all
-    }
-
-    fn name(self) -> String {
-        match self {
-            Self::Killed(role) => format!("one of two {role} processes killed (SIGKILL)"),
-            Self::Left(role) => format!("one of two {role} processes told to go (SIGTERM)"),
-            Self::Skewed(role) => format!("one of two {role} processes two minutes ahead"),
-            Self::EngineKilled(engine) => format!("{engine:?} killed (SIGKILL)"),
-            Self::EngineFrozen(engine) => format!("{engine:?} accepts and never answers (SIGSTOP)"),
-        }
-    }
-
-    /// Lets it happen, and puts it right again.
-    async fn happen(self, mesh: &mut Mesh, copy: usize) {
-        match self {
-            Self::Killed(role) => {
-                mesh.kill(role, copy).await;
-                tokio::time::sleep(AWAY).await;
-                mesh.begin(role, copy).await;
-            }
-            Self::Left(role) => {
-                mesh.leave(role, copy).await;
-                mesh.begin(role, copy).await;
-            }
-            Self::Skewed(role) => {
-                mesh.kill(role, copy).await;
-                mesh.begin_skewed(role, copy).await;
-                tokio::time::sleep(AWAY).await;
-                // All of it works like that.
-                let person = Person::register(&mesh.edges[0]).await;
-                all_answers(&mesh.edges, &person)
-                    .await
-                    .expect("all answers");
-                mesh.kill(role, copy).await;
-                mesh.begin(role, copy).await;
-            }
-            Self::EngineKilled(engine) => {
-                mesh.engines.server(engine).kill();
-                tokio::time::sleep(AWAY).await;
-                mesh.engines.server(engine).begin();
-                mesh.engines.answers(engine);
-            }
-            Self::EngineFrozen(engine) => {
-                mesh.engines.server(engine).freeze();
-                tokio::time::sleep(AWAY).await;
-                mesh.engines.server(engine).thaw();
-            }
-        }
-    }
-}
-
 /// One fault under load; a row of the table.
-async fn survive(mesh: &mut Mesh, fault: Fault, chance: &mut fastrand::Rng) -> String {
-    let load = Load::begin(&mesh.edges, PEOPLE, chance.u64(..)).await;
-    tokio::time::sleep(CALM).await;
-    let from = Instant::now();
-    fault.happen(mesh, chance.usize(..2)).await;
-    let back = Instant::now();
+async fn survive(mesh: &mut Mesh, fault: Fault, chance: &mut fastrand::Rng) -> Row {
+    let alone = match fault {
+        Fault::FilesFull => Some(Alone::start().await),
+        _ => None,
+    };
+    let edges = match &alone {
+        Some(alone) => vec![alone.edge()],
+        None => mesh.edges.clone(),
+    };
+    let mut scene = Scene {
+        mesh,
+        alone,
+        copy: chance.usize(..2),
+    };
+    let begun = Instant::now();
+    let load = Load::begin(&edges, PEOPLE, chance.u64(..)).await;
     let person = load.people[0].clone();
-    let mut told;
-    loop {
-        told = all_answers(&mesh.edges, &person).await;
-        if told.is_ok() {
-            break;
+    tokio::time::sleep(CALM).await;
+    let well = answers_again(&edges, &person, ANSWERS + SLACK).await;
+    let streams = match fault {
+        Fault::Streaming(_) => Some(Streams::open(&edges, &person).await),
+        _ => None,
+    };
+
+    let (mut name, mut done, mut failed) = (fault.name(), Vec::new(), 0);
+    let from = Instant::now();
+    fault.come(&mut scene).await;
+    let mut recovered;
+    if fault.leaves_others() {
+        let since = match fault {
+            Fault::Skewed(_) => Instant::now(),
+            _ => from,
+        };
+        answers_again(&edges, &person, ANSWERS + SLACK).await;
+        recovered = since.elapsed();
+        if let Some(streams) = streams {
+            let heard = streams.heard(0).await;
+            name += &format!(
+                " while {} streams are open ({} cut off and resumed)",
+                heard.streams, heard.cut
+            );
+            let resumed = heard.resumed.map(|at| at.duration_since(since));
+            recovered = recovered.max(resumed.unwrap_or_default());
+            (done, failed) = (heard.done, heard.failed);
         }
-        assert!(
-            back.elapsed() < ANSWERS + SLACK,
-            "{}: {told:?} after {:?}",
-            fault.name(),
-            back.elapsed()
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(AWAY.saturating_sub(from.elapsed())).await;
+        fault.go(&mut scene).await;
+    } else {
+        tokio::time::sleep(AWAY).await;
+        fault.go(&mut scene).await;
+        recovered = answers_again(&edges, &person, ANSWERS + SLACK).await;
     }
-    let recovered = back.elapsed();
+    assert!(recovered < ANSWERS + SLACK, "{name}: {recovered:?}");
+    let until = Instant::now() + SLACK;
+    // Not the first of each alone, which one of two processes may have answered.
+    while let Err(status) = all_answers(&edges, &person).await {
+        assert!(Instant::now() < until, "{name}: {status:?}");
+    }
     tokio::time::sleep(CALM).await;
     let (book, people) = load.end().await;
-    let lasted = from.elapsed() + CALM;
+    let lasted = begun.elapsed();
 
-    let until = back + recovered + SLACK;
     let met = book.met.lock().unwrap().clone();
     for met in &met {
-        let told = format!("{}: {}: {:?}", fault.name(), met.doing, met.status);
+        let told = format!("{name}: {}: {:?}", met.doing, met.status);
         assert!(passes(&met.status), "{told}");
         let excused = from <= met.at && met.at <= until;
         assert!(excused, "an error while all was well: {told}");
     }
-    let lost = look::lost(&mesh.edges[0], &people, &book).await;
-    assert_eq!(lost, Vec::<String>::new(), "{}", fault.name());
+    book.done.lock().unwrap().extend(done);
+    let lost = look::lost(&edges[0], &people, &book).await;
+    assert_eq!(lost, Vec::<String>::new(), "{name}");
     let acknowledged = book.acknowledged();
     assert!(acknowledged > 20, "{acknowledged} writes are no load");
-    format!(
-        "| {} | {PEOPLE} callers, {:.0} calls/s | {acknowledged} | {} | {} | {} | {:.1} |",
-        fault.name(),
-        (acknowledged + met.len()) as f64 / lasted.as_secs_f64(),
-        lost.len(),
-        met.len(),
-        book.failed.load(std::sync::atomic::Ordering::SeqCst),
-        recovered.as_secs_f64()
-    )
+    let millis = Duration::from_millis(book.longest.load(Ordering::SeqCst));
+    Row {
+        fault: name,
+        load: Some(Held {
+            callers: PEOPLE,
+            pace: book.calls.load(Ordering::SeqCst) as f64 / lasted.as_secs_f64(),
+            refused: met.len(),
+            failed: book.failed.load(Ordering::SeqCst) + failed,
+            longest: millis.as_secs_f64(),
+        }),
+        acknowledged,
+        lost: lost.len(),
+        recovered: recovered.as_secs_f64(),
+        well: Some(well.as_secs_f64()),
+    }
+}
+
+/// Starts both processes of each role at once on empty databases: a row of the table by itself.
+async fn begin(folder: &Path, disk: Option<Disk>) -> (Mesh, Row) {
+    let engines = Engines::start(disk);
+    let begun = Instant::now();
+    let mesh = Mesh::start_on(folder, engines).await;
+    let person = Person::register(&mesh.edges[0]).await;
+    answers_again(&mesh.edges, &person, ANSWERS + SLACK).await;
+    let recovered = begun.elapsed();
+    let applied = mesh.engines.migrations();
+    assert!(applied > 3, "{applied} migrations");
+    let all = all_answers(&mesh.edges, &person).await;
+    let row = Row {
+        fault: "both processes of each role started at once on empty databases".to_owned(),
+        load: None,
+        acknowledged: all.expect("all answers"),
+        lost: 0,
+        recovered: recovered.as_secs_f64(),
+        well: None,
+    };
+    (mesh, row)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_under_load_loses_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut mesh = Mesh::start(folder.path()).await;
     let rounds = campaign::size("ATELIER_CAMPAIGN_FAULTS", 0);
     let seed = campaign::seed(7);
     let mut chance = fastrand::Rng::with_seed(seed);
-    let mut table = String::from(
-        "| fault | load held | writes acknowledged | writes lost | calls refused | generations failed and told so | answers again after, s |\n\
-         |---|---|--:|--:|--:|--:|--:|\n",
-    );
-    let mut faults = Fault::all();
-    if rounds == 0 {
-        chance.shuffle(&mut faults);
-        faults.truncate(DRAWN);
-    }
+    let kinds = Fault::kinds();
+    // Where no campaign asks for rounds of all of them, one of each kind comes.
+    let faults: Vec<Fault> = match rounds {
+        0 => kinds
+            .iter()
+            .filter_map(|kind| chance.choice(kind))
+            .copied()
+            .collect(),
+        _ => kinds.concat(),
+    };
+    let how = match rounds {
+        0 => format!(
+            "Seed {seed}, {} faults drawn, one of each kind",
+            faults.len()
+        ),
+        1 => format!("Seed {seed}, one round"),
+        rounds => format!("Seed {seed}, {rounds} rounds"),
+    };
+    let machine = page::machine();
+    let folder = tempfile::tempdir().unwrap();
+    let fills = faults.iter().any(|fault| fault.fills_the_store());
+    let disk = fills.then(|| Disk::mount("256m"));
+    let (mut mesh, row) = begin(folder.path(), disk).await;
+    let engines = mesh.engines.versions();
+    campaign::report(format!("{how}, two processes of each role on {engines}"));
+    campaign::report(row.line());
+    let mut rows = vec![row];
     for _ in 0..rounds.max(1) {
         for fault in &faults {
             let row = survive(&mut mesh, *fault, &mut chance).await;
-            let _ = writeln!(table, "{row}");
+            campaign::report(row.line());
+            rows.push(row);
         }
     }
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.md");
-    let engines = mesh.engines.versions();
-    let what = match rounds {
-        0 => format!("{DRAWN} faults drawn"),
-        rounds => format!("{rounds} rounds"),
-    };
-    let head = format!("seed {seed}, {what}, two processes of each role on {engines}");
-    std::fs::write(file, format!("{head}\n\n{table}")).unwrap();
-    campaign::report(head);
-    for row in table.lines().skip(2) {
-        campaign::report(row);
-    }
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.md");
+    std::fs::write(file, page::write(&engines, &how, &machine, &rows)).unwrap();
 }
 
 /// The lines of `/readyz`.

@@ -6,12 +6,42 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atelier_kit::testing::servers::{Mongo, Postgres, Private, Redis, S3};
+use futures_util::future::join_all;
 
+use super::disk::Disk;
+use super::streams::PROVIDER;
 use crate::running::{Launch, Running, free_port};
 use crate::split::{SECRET, SERVICES};
 
 /// Where the copies of a role listen, all at its one port.
 const HOSTS: [&str; 2] = ["127.0.0.1", "127.0.0.2"];
+
+/// What is made by the program itself, and a model that takes its time.
+const MODELS: &str = r#"
+[providers.simulated]
+url = "PROVIDER"
+
+[[models]]
+id = "atelier-offline"
+medium = "chat"
+provider = "offline"
+
+[[models]]
+id = "patient"
+medium = "chat"
+provider = "simulated"
+
+[[models]]
+id = "atelier-painter"
+medium = "image"
+provider = "offline"
+
+[[models]]
+id = "flite"
+medium = "speech"
+provider = "offline"
+voices = ["kal"]
+"#;
 
 /// The engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +55,16 @@ pub enum Engine {
 impl Engine {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Postgres, Self::Mongo, Self::Redis, Self::S3];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Mongo => "the MongoDB server",
+            Self::Redis => "Redis",
+            Self::S3 => "the S3 server",
+        }
+    }
 }
 
 /// The servers of a mesh.
@@ -33,17 +73,28 @@ pub struct Engines {
     mongo: Mongo,
     redis: Redis,
     s3: S3,
+    /// What the object store is on, where it is to be filled; after the store, which goes first.
+    disk: Option<Disk>,
 }
 
 impl Engines {
-    /// Starts all four.
-    pub fn start() -> Self {
+    /// Starts all four, the object store on this disk if there is one.
+    pub fn start(disk: Option<Disk>) -> Self {
         Self {
             postgres: Postgres::start(),
             mongo: Mongo::start(),
             redis: Redis::start(),
-            s3: S3::start(),
+            s3: match &disk {
+                Some(disk) => S3::start_in(disk.path()),
+                None => S3::start(),
+            },
+            disk,
         }
+    }
+
+    /// The disk of the object store.
+    pub fn disk(&mut self) -> &mut Disk {
+        self.disk.as_mut().expect("a disk that can be filled")
     }
 
     /// What a process must be told to use them.
@@ -70,8 +121,27 @@ impl Engines {
             version.unwrap_or("of unknown version").to_owned()
         });
         format!(
-            "PostgreSQL {postgres}, Redis {redis}, FerretDB 1.24.2 in place of MongoDB, the Versity S3 gateway 1.8.0"
+            "PostgreSQL {postgres}, Redis {redis}, FerretDB {} in place of MongoDB, the Versity S3 gateway {}",
+            ferretdb(),
+            self.s3.version()
         )
+    }
+
+    /// Whether each migration of each schema has been applied once, and to its end; how many there are.
+    pub fn migrations(&self) -> usize {
+        let tables = "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables \
+            WHERE table_name LIKE '%migrations'";
+        let tables = self.postgres.psql("atelier", tables).expect("the tables");
+        let mut applied = 0;
+        for table in tables.lines() {
+            let sql =
+                format!("SELECT count(DISTINCT version), count(*), bool_and(success) FROM {table}");
+            let told = self.postgres.psql("atelier", &sql).expect("the migrations");
+            let told: Vec<&str> = told.split('|').collect();
+            assert_eq!((told[0], told[2]), (told[1], "t"), "{table}");
+            applied += told[0].parse::<usize>().unwrap();
+        }
+        applied
     }
 
     /// One of them.
@@ -105,9 +175,13 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// Starts two of each role.
+    /// Starts two of each role, all of them at once, on empty databases.
     pub async fn start(folder: &Path) -> Self {
-        let engines = Engines::start();
+        Self::start_on(folder, Engines::start(None)).await
+    }
+
+    /// The same on these engines.
+    pub async fn start_on(folder: &Path, engines: Engines) -> Self {
         let port = free_port();
         let mut settings = engines.variables();
         for (_, name) in SERVICES {
@@ -116,11 +190,14 @@ impl Mesh {
             settings.push((name, urls.join(",")));
         }
         let edges = HOSTS.map(|host| format!("http://{host}:{port}"));
+        let models = folder.join("models.toml");
+        std::fs::write(&models, MODELS.replace("PROVIDER", PROVIDER)).unwrap();
         settings.extend([
             ("ATELIER_SECRET", SECRET.to_owned()),
             ("ATELIER_PUBLIC_URL", edges[0].clone()),
             ("ATELIER_PROFILE", "production".to_owned()),
-            ("ATELIER_ALLOW", "offline,mail-folder".to_owned()),
+            ("ATELIER_ALLOW", "offline,simulator,mail-folder".to_owned()),
+            ("ATELIER_MODELS", models.display().to_string()),
             ("ATELIER_LAME_DUCK_SECONDS", "1".to_owned()),
         ]);
         let mut mesh = Self {
@@ -131,11 +208,13 @@ impl Mesh {
             port,
             running: BTreeMap::new(),
         };
-        for role in mesh.roles() {
-            for copy in 0..HOSTS.len() {
-                mesh.begin(role, copy).await;
-            }
-        }
+        let copies = mesh.roles().flat_map(|role| [(role, 0), (role, 1)]);
+        let started = copies.map(|(role, copy)| {
+            let launch = mesh.launch(role, copy, &[]);
+            async move { ((role, copy), launch.start().await) }
+        });
+        let running = join_all(started).await;
+        mesh.running.extend(running);
         mesh
     }
 
@@ -165,15 +244,19 @@ impl Mesh {
         copy: usize,
         more: &[(&'static str, String)],
     ) {
+        let launch = self.launch(role, copy, more);
+        let before = self.running.insert((role, copy), launch.start().await);
+        assert!(before.is_none(), "{role} runs already");
+    }
+
+    fn launch(&self, role: &'static str, copy: usize, more: &[(&'static str, String)]) -> Launch {
         let data = self.folder.join(format!("{role}-{copy}"));
-        let launch = Launch::new(&[role])
+        Launch::new(&[role])
             .args(&["--data", &data.display().to_string()])
             .args(&["--port", &self.port.to_string(), "--admin-port", "0"])
             .env("ATELIER_HOST", HOSTS[copy])
             .envs(&self.settings)
-            .envs(more);
-        let before = self.running.insert((role, copy), launch.start().await);
-        assert!(before.is_none(), "{role} runs already");
+            .envs(more)
     }
 
     /// Kills one copy.
@@ -182,10 +265,14 @@ impl Mesh {
         running.expect("it runs").kill().await;
     }
 
-    /// Tells one copy to go, and waits until it has.
-    pub async fn leave(&mut self, role: &'static str, copy: usize) {
+    /// Tells one copy to go.
+    pub fn tell_to_go(&self, role: &'static str, copy: usize) {
+        self.running[&(role, copy)].signal("TERM");
+    }
+
+    /// Waits until one that was told so has gone.
+    pub async fn gone(&mut self, role: &'static str, copy: usize) {
         let running = self.running.remove(&(role, copy)).expect("it runs");
-        running.signal("TERM");
         let ended = running.ended(Duration::from_secs(40)).await;
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     }
@@ -194,6 +281,16 @@ impl Mesh {
     pub fn admin(&self, role: &'static str, copy: usize) -> &str {
         self.running[&(role, copy)].admin()
     }
+}
+
+/// Which FerretDB the stand-in for MongoDB is made of.
+fn ferretdb() -> String {
+    let modules = concat!(env!("CARGO_MANIFEST_DIR"), "/../kit/tests/mongo/go.mod");
+    let modules = std::fs::read_to_string(modules).unwrap();
+    let version = modules
+        .lines()
+        .find_map(|line| line.split_once("github.com/FerretDB/FerretDB v"));
+    version.expect("FerretDB").1.trim().to_owned()
 }
 
 /// Debian's libfaketime, whichever machine it is for.

@@ -6,7 +6,7 @@ mod life;
 mod purse;
 mod reach;
 mod stage;
-mod watcher;
+pub mod watcher;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
