@@ -92,12 +92,14 @@ impl Fault {
         }
     }
 
-    /// Whether what is left answers, so that the time of recovery is counted from the fault itself.
+    /// Whether what is left answers whoever calls, so that the time of recovery is counted from the fault itself. Who calls an
+    /// edge that is killed has to wait for its return, or call the other one.
     pub fn leaves_others(self) -> bool {
-        matches!(
-            self,
-            Self::Killed(_) | Self::Left(_) | Self::Skewed(_) | Self::Streaming(_)
-        )
+        match self {
+            Self::Killed(role) => role != "edge",
+            Self::Left(_) | Self::Skewed(_) | Self::Streaming(_) => true,
+            _ => false,
+        }
     }
 
     /// Lets it come.

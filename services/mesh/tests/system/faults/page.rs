@@ -98,8 +98,8 @@ const NOTES: &str = "
 - *Longest call*: from the asking to the end of what was asked for, or to its refusal; a reply, a picture and a speech are made in it.
 - *Answers again*: the latest of the first successes of five calls at each edge, each tried again and again beside the others and beside the load: an
   account is read (users, on PostgreSQL), a conversation made (llm-chat, on MongoDB), a picture drawn and a word spoken to their ends (text-image and tts, on
-  PostgreSQL, Redis and S3), and the usage summed up (analytics, on MongoDB). It is counted from the return of an engine or of room on a disk; where
-  one of two processes is killed or told to go, from that moment, since the other one is there; where one has another clock, from its start; and where both
+  PostgreSQL, Redis and S3), and the usage summed up (analytics, on MongoDB). It is counted from the return of an engine, of an edge or of room on a disk;
+  where one of two other processes is killed or told to go, from that moment, since the other one is there; where one has another clock, from its start; and where both
   begin at once, from their start until each is ready and the calls have succeeded. More than ten seconds, and ten for a busy machine, fail the run.
 - *The same while all was well*: the same calls, under the same load, just before.
 - *Two minutes ahead*: the process runs with a clock that is two minutes ahead, and all of it is done once while it does.
