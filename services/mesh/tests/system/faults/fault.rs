@@ -63,11 +63,11 @@ impl Fault {
         processes.push(Self::Left(CHAT));
         processes.extend(["users", CHAT].map(Self::Skewed));
         vec![
-            processes,
+            vec![Self::FilesFull, Self::StoreFull],
             [Removal::Kill, Removal::Term].map(Self::Streaming).into(),
             Engine::ALL.map(Self::EngineKilled).into(),
             Engine::ALL.map(Self::EngineFrozen).into(),
-            vec![Self::StoreFull, Self::FilesFull],
+            processes,
         ]
     }
 

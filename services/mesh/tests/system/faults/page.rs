@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 /// What came of one fault.
+#[derive(Clone)]
 pub struct Row {
     /// What happened.
     pub fault: String,
@@ -20,6 +21,7 @@ pub struct Row {
 }
 
 /// The load, and what it met.
+#[derive(Clone)]
 pub struct Held {
     /// How many callers there were.
     pub callers: usize,

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::things::{converse, draw, ended_well, look_up, passes, speak, sum_up};
 use crate::people::Person;
@@ -65,6 +65,8 @@ pub async fn answers_again(edges: &[String], person: &Person, limit: Duration) -
                         match call.ask(&me).await {
                             Ok(true) => break,
                             Ok(false) => {}
+                            // What is slow is no error here: the limit says how slow it may be.
+                            Err(status) if status.code() == Code::DeadlineExceeded => {}
                             Err(status) => assert!(passes(&status), "{call:?}: {status:?}"),
                         }
                         tokio::time::sleep(PAUSE).await;
