@@ -60,6 +60,11 @@ faults:
     ATELIER_CAMPAIGN_FAULTS=1 cargo test -p atelier --test system faults::each
     cp "${CARGO_TARGET_DIR:-target}/tmp/faults.md" docs/faults.md
 
+# what the listener bears of those who mean it no good; the table is for docs/listener.md
+listener:
+    cargo test -p atelier --test system listener:: -- --nocapture
+    @cat "${CARGO_TARGET_DIR:-target}/tmp/listener.md"
+
 # the campaigns at their full sizes: all (hours), or the named ones (prove/run --list)
 prove *NAMES:
     prove/run {{NAMES}}

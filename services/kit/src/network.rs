@@ -7,6 +7,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
+use ipnet::IpNet;
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::tls::TlsPeer;
@@ -40,6 +41,14 @@ impl Network {
     /// As it is written: `192.0.2.7`, `2001:db8::/64`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A network as it is written, or one address.
+pub fn parse(text: &str) -> Option<IpNet> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address.to_canonical())),
+        Err(_) => text.parse().ok(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use atelier_edge::EdgeConfig;
 use atelier_kit::config::{ConfigError, Setting, Settings};
 use atelier_kit::secret::MeshSecret;
+use atelier_kit::serve::Bounds;
 use atelier_kit::service::{Engines, StartError};
 use atelier_kit::stopgap::{Stopgap, Stopgaps};
 use atelier_kit::telemetry::{self, TelemetryConfig};
@@ -17,6 +18,7 @@ use url::Url;
 
 use crate::args::Args;
 use crate::certs::{self, CertsConfig};
+use crate::connections;
 use crate::engines;
 use crate::limits::LimitsConfig;
 use crate::objects::ObjectsConfig;
@@ -102,6 +104,8 @@ pub struct Config {
     pub plans: Vec<Plan>,
     /// Whether the edge runs here.
     pub edge: Option<EdgeConfig>,
+    /// What the edge's listener bears.
+    pub bounds: Bounds,
     /// Whether some roles run elsewhere.
     pub split: bool,
     /// Where the replicas of each role are when the mesh is split, at least one.
@@ -133,6 +137,7 @@ pub fn declared() -> Vec<&'static Setting> {
     let mut all: Vec<&Setting> = Vec::new();
     all.extend(SETTINGS);
     all.extend(atelier_edge::SETTINGS);
+    all.extend(connections::SETTINGS);
     all.extend(certs::SETTINGS);
     all.extend(profile::SETTINGS);
     all.extend(engines::SETTINGS);
@@ -190,6 +195,7 @@ impl Config {
             edge: names
                 .contains(&roster::EDGE)
                 .then(|| EdgeConfig::read(settings)),
+            bounds: connections::read(settings),
             split: !all_here,
             addresses: ROSTER
                 .iter()

@@ -7,10 +7,12 @@ mod args;
 mod certs;
 mod client;
 mod config;
+mod connections;
 #[cfg(test)]
 mod deployment_tests;
 mod doors;
 mod engines;
+mod files;
 mod inventory;
 mod keys;
 mod limits;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     memory::give_back();
+    files::allow();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return inventory::failure(&error.into()),

@@ -15,7 +15,7 @@ use atelier_kit::link::{Links, Route};
 use atelier_kit::page::Pages;
 use atelier_kit::policy::Policies;
 use atelier_kit::secret::{MeshSecret, SecretError};
-use atelier_kit::serve::{Listener, Side, bind, serve};
+use atelier_kit::serve::{Listener, Side, bind, serve, serve_within};
 use atelier_kit::service::{Adapter, Ending, Foundation, StartError};
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -212,7 +212,7 @@ impl Mesh {
             mesh.health.push((reporter, seat));
             let mut address = "in memory".to_owned();
             if let Some(pipe) = pipes.remove(seat.role) {
-                mesh.serve(router.clone(), Listener::Memory(pipe), Side::Inside);
+                mesh.serve_inside(router.clone(), Listener::Memory(pipe));
             }
             if config.split {
                 let port = config.port_of(seat.role).unwrap_or(0);
@@ -222,7 +222,7 @@ impl Mesh {
                     None => (Listener::Tcp(socket), "http"),
                 };
                 address = format!("{scheme}://{}:{port}", config.host);
-                mesh.serve(router, listener, Side::Inside);
+                mesh.serve_inside(router, listener);
             }
             mesh.inventory.push(Entry {
                 role: seat.role,
@@ -302,7 +302,10 @@ impl Mesh {
             limits: ground.limits.clone(),
         };
         let router = atelier_edge::build(door, &foundation)?;
-        self.serve(router, listener, Side::Edge);
+        let bounds = config.bounds.clone();
+        let closing = self.closing.clone();
+        self.servers
+            .spawn(serve_within(router, listener, Side::Edge, bounds, closing));
         Ok(adapters)
     }
 
@@ -368,7 +371,8 @@ impl Mesh {
         })
     }
 
-    fn serve(&self, router: Router, listener: Listener, side: Side) {
+    fn serve_inside(&self, router: Router, listener: Listener) {
+        let side = Side::Inside;
         match listener {
             // What is under way may need another role of this process until its end: these doors close last.
             Listener::Memory(_) => {

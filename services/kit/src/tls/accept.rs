@@ -1,30 +1,19 @@
-//! TLS connections as they arrive: handshakes beside each other and in a bounded time; whoever is slow waits alone.
+//! TLS connections as they arrive, and what is known of who made them.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use webpki::EndEntityCert;
 
 use super::{NAME_SUFFIX, ServerTls};
-
-/// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How many handshakes may be under way; more connections wait in the system's queue.
-const HANDSHAKES: usize = 512;
-/// How long to wait when the system has nothing left to accept with, as in too many open files.
-const BREATH: Duration = Duration::from_millis(100);
 
 /// Who is at the other end of a TLS connection; in the extensions of each of its requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,51 +30,16 @@ pub struct Secured {
     peer: TlsPeer,
 }
 
-/// The connections of a listener, each after its handshake. Ends never; dropping it closes the listener.
-pub(crate) fn accepted(
-    listener: TcpListener,
-    tls: ServerTls,
-) -> impl Stream<Item = io::Result<Secured>> {
-    let (sender, receiver) = mpsc::channel(64);
-    tokio::spawn(accept(listener, tls, sender));
-    ReceiverStream::new(receiver)
-}
-
-async fn accept(listener: TcpListener, tls: ServerTls, ready: mpsc::Sender<io::Result<Secured>>) {
-    let places = Arc::new(Semaphore::new(HANDSHAKES));
-    loop {
-        let next = async {
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, connection) = tokio::select! {
-            next = next => next,
-            () = ready.closed() => return,
-        };
-        let (socket, address) = match connection {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::debug!(%error, "a connection could not be accepted");
-                tokio::time::sleep(BREATH).await;
-                continue;
-            }
-        };
-        let (config, ready) = (tls.0.now(), ready.clone());
-        tokio::spawn(async move {
-            let _ = socket.set_nodelay(true);
-            let shaken = TlsAcceptor::from(config).accept(socket);
-            match tokio::time::timeout(HANDSHAKE, shaken).await {
-                Ok(Ok(stream)) => {
-                    let role = role_of(&stream);
-                    let peer = TlsPeer { address, role };
-                    let _ = ready.send(Ok(Secured { stream, peer })).await;
-                }
-                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!("a TLS handshake took too long"),
-            }
-            drop(place);
-        });
-    }
+/// Shakes hands. It takes as long as the caller lets it: bound it.
+pub(crate) async fn accept(
+    socket: TcpStream,
+    address: SocketAddr,
+    tls: &ServerTls,
+) -> io::Result<Secured> {
+    let stream = TlsAcceptor::from(tls.0.now()).accept(socket).await?;
+    let role = role_of(&stream);
+    let peer = TlsPeer { address, role };
+    Ok(Secured { stream, peer })
 }
 
 /// The role in the caller's certificate, which the handshake has verified.

@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-pub(crate) use accept::accepted;
+pub(crate) use accept::accept;
 pub use accept::{Secured, TlsPeer};
 pub use authority::Authority;
 pub(crate) use connect::{connect, connect_as, trusting_the_world};

@@ -285,7 +285,7 @@ impl Mount {
         let closing = CancellationToken::new();
         let closed = closing.clone();
         let served = tokio::spawn(async move {
-            serve(router, listener, Side::Inside, closed).await.unwrap();
+            serve(router, listener, Side::Inside, closed).await;
         });
         Peer {
             route,

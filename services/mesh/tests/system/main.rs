@@ -9,6 +9,8 @@ mod handshake;
 mod invalid;
 mod leaving;
 mod limits;
+#[cfg(target_os = "linux")]
+mod listener;
 mod media;
 mod people;
 mod policy;

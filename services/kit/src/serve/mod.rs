@@ -1,0 +1,330 @@
+//! Listeners with safe settings, and their bounded end; what is served is a parameter.
+//!
+//! Each setting answers something that was measured on a server without it: `docs/listener.md` has the table.
+
+mod abandoned;
+mod guarded;
+mod places;
+
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use ipnet::IpNet;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::transport::server::Connected;
+use tower::ServiceExt as _;
+
+use self::abandoned::Abandoned;
+use self::guarded::Guarded;
+use self::places::{Full, Place, Places};
+use crate::link::PipeListener;
+use crate::tls::{self, Secured, ServerTls};
+
+/// How long to wait when the system has nothing left to accept with, as in too many open files.
+const BREATH: Duration = Duration::from_millis(100);
+/// What a call's name, its token and its metadata have room in.
+const HEADERS: u32 = 16 * 1024;
+/// What a connection keeps at most of what it reads and of what it writes, for HTTP/1.1 in all and for HTTP/2 each stream.
+const BUFFER: usize = 64 * 1024;
+
+/// Where a server listens.
+pub enum Listener {
+    /// In this process.
+    Memory(PipeListener),
+    /// On a socket.
+    Tcp(TcpListener),
+    /// On a socket, with TLS.
+    Tls(TcpListener, ServerTls),
+}
+
+/// Who is expected on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Strangers: browsers and shells, over HTTP/1.1 too.
+    Edge,
+    /// Services of the mesh.
+    Inside,
+}
+
+/// What a listener bears of its connections.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// How many connections there may be; one more is closed at once.
+    pub connections: usize,
+    /// How many of them one client's network may have.
+    pub connections_of_one: usize,
+    /// Whose connections are those of many clients, so that only `connections` counts.
+    pub proxies: Vec<IpNet>,
+    /// How long a TLS handshake may take, and then the first bytes of HTTP.
+    pub opening: Duration,
+    /// How long the head of an HTTP/1.1 request may take, the wait for it included.
+    pub head: Duration,
+    /// How long an HTTP/2 connection may be silent before it is asked whether it is still there, and how long it has
+    /// to answer.
+    pub silence: (Duration, Duration),
+    /// How long nothing at all of what is written may be taken.
+    pub stalled: Duration,
+    /// How many calls a connection may abandon before they are answered, until it is told to go away.
+    pub abandoned: usize,
+    /// After which time a connection is told to go away, so that callers spread anew.
+    pub age: Duration,
+    /// How long what runs on it then may take; for a listener that strangers reach.
+    pub last: Duration,
+}
+
+impl Bounds {
+    /// The usual ones: the other roles of a mesh come from few addresses.
+    pub fn of(side: Side) -> Self {
+        let usual = Self::default();
+        match side {
+            Side::Edge => usual,
+            Side::Inside => Self {
+                connections_of_one: usual.connections,
+                ..usual
+            },
+        }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            connections_of_one: 1024,
+            proxies: Vec::new(),
+            opening: Duration::from_secs(10),
+            head: Duration::from_secs(30),
+            silence: (Duration::from_secs(30), Duration::from_secs(10)),
+            stalled: Duration::from_secs(60),
+            abandoned: 1024,
+            age: Duration::from_secs(600),
+            // The longest deadline of any method that is not for services alone.
+            last: Duration::from_secs(1800),
+        }
+    }
+}
+
+/// Binds a socket for [`Listener::Tcp`].
+pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+/// Serves until `closing`: then no connection is accepted, those there are told to go away, and running calls go
+/// on until they end. Bound it from outside: a stream can last.
+pub async fn serve(router: Router, listener: Listener, side: Side, closing: CancellationToken) {
+    serve_within(router, listener, side, Bounds::of(side), closing).await;
+}
+
+/// The same, with other bounds than the usual ones.
+pub async fn serve_within(
+    router: Router,
+    listener: Listener,
+    side: Side,
+    bounds: Bounds,
+    closing: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    let house = Arc::new(House {
+        http: http(side, &bounds),
+        router,
+        side,
+        bounds,
+        closing,
+    });
+    match listener {
+        Listener::Memory(PipeListener(mut receiver)) => loop {
+            let pipe = tokio::select! {
+                biased;
+                () = house.closing.cancelled() => break,
+                pipe = receiver.recv() => pipe,
+            };
+            let Some(pipe) = pipe else { break };
+            connections.spawn(house.clone().attend(pipe));
+        },
+        Listener::Tcp(listener) => {
+            house
+                .accept(&listener, |socket, place, _| {
+                    connections.spawn(house.clone().attend_guarded(socket, place));
+                })
+                .await;
+        }
+        Listener::Tls(listener, tls) => {
+            house
+                .accept(&listener, |socket, place, address| {
+                    let (house, tls) = (house.clone(), tls.clone());
+                    connections.spawn(async move {
+                        if let Some(secured) = house.shake(socket, address, &tls).await {
+                            house.attend_guarded(secured, place).await;
+                        }
+                    });
+                })
+                .await;
+        }
+    }
+    // The listener is dropped by now: a newcomer is refused by the system and does not wait for the last stream.
+    connections.close();
+    connections.wait().await;
+}
+
+/// What the connections of a listener share.
+struct House {
+    http: Builder<TokioExecutor>,
+    router: Router,
+    side: Side,
+    bounds: Bounds,
+    closing: CancellationToken,
+}
+
+/// What is spoken, within which bounds.
+fn http(side: Side, bounds: &Bounds) -> Builder<TokioExecutor> {
+    let mut http = Builder::new(TokioExecutor::new());
+    if side == Side::Inside {
+        http = http.http2_only();
+    }
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head)
+        .max_buf_size(BUFFER);
+    let (silence, answer) = bounds.silence;
+    http.http2()
+        .timer(TokioTimer::new())
+        // Without a bound, one connection can send malformed streams forever and is never told to go away.
+        .max_local_error_reset_streams(Some(1024))
+        .max_pending_accept_reset_streams(Some(1024))
+        .max_concurrent_streams(match side {
+            Side::Edge => 200,
+            Side::Inside => 1000,
+        })
+        .max_header_list_size(HEADERS)
+        .max_send_buf_size(BUFFER)
+        .keep_alive_interval(Some(silence))
+        .keep_alive_timeout(answer);
+    http
+}
+
+impl House {
+    /// Accepts until the end; what comes beyond the bounds is closed at once.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        mut with: impl FnMut(TcpStream, Place, SocketAddr),
+    ) {
+        let places = Places::new(self.bounds.clone());
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.closing.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let (socket, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::debug!(%error, "a connection could not be accepted");
+                    sleep(BREATH).await;
+                    continue;
+                }
+            };
+            match places.take(address.ip()) {
+                Ok(place) => {
+                    let _ = socket.set_nodelay(true);
+                    with(socket, place, address);
+                }
+                Err(full) => turn_away(full, address.ip()),
+            }
+        }
+    }
+
+    /// Shakes hands in a bounded time; whoever is slow waits alone, and not beyond the end.
+    async fn shake(&self, socket: TcpStream, from: SocketAddr, tls: &ServerTls) -> Option<Secured> {
+        let shaken = timeout(self.bounds.opening, tls::accept(socket, from, tls));
+        let shaken = tokio::select! {
+            shaken = shaken => shaken,
+            () = self.closing.cancelled() => return None,
+        };
+        match shaken {
+            Ok(Ok(secured)) => return Some(secured),
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+        None
+    }
+
+    /// A connection from elsewhere, which has a place until its end.
+    async fn attend_guarded<IO>(self: Arc<Self>, io: IO, place: Place)
+    where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        let from = io.connect_info();
+        let guarded = Guarded::new(io, &self.bounds);
+        self.converse(guarded, from).await;
+        drop(place);
+    }
+
+    /// A connection of this process to itself.
+    async fn attend<IO>(self: Arc<Self>, io: IO)
+    where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        let from = io.connect_info();
+        self.converse(io, from).await;
+    }
+
+    /// Serves a connection until its end; every request carries where it is from.
+    async fn converse<IO, From>(&self, io: IO, from: From)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        From: Clone + Send + Sync + 'static,
+    {
+        let (router, abandoned) = (self.router.clone(), Abandoned::default());
+        let counted = abandoned.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(from.clone());
+            counted.watch(router.clone().oneshot(request))
+        });
+        let mut connection = pin!(self.http.serve_connection(TokioIo::new(io), service));
+        let cut = tokio::select! {
+            ended = connection.as_mut() => return tell(ended),
+            () = self.closing.cancelled() => false,
+            () = sleep(self.bounds.age) => true,
+            () = abandoned.too_often(self.bounds.abandoned) => {
+                tracing::debug!("a connection abandons what it asks for");
+                true
+            }
+        };
+        // It takes no more calls, says so, and ends with the last that runs.
+        connection.as_mut().graceful_shutdown();
+        if cut && self.side == Side::Edge {
+            // A caller who takes nothing of what is sent would keep it for ever.
+            match timeout(self.bounds.last, connection).await {
+                Ok(ended) => tell(ended),
+                Err(_) => tracing::debug!("a connection did not end and was cut"),
+            }
+        } else {
+            tell(connection.await);
+        }
+    }
+}
+
+fn tell<E: std::fmt::Display>(ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection failed");
+    }
+}
+
+fn turn_away(full: Full, address: IpAddr) {
+    let reason = full.as_str();
+    metrics::counter!("atelier_connections_refused_total", "reason" => reason).increment(1);
+    tracing::debug!(%address, reason, "a connection was refused");
+}
