@@ -150,6 +150,7 @@ fn own_policies() -> Policies {
         idempotency: Idempotency::Safe,
         max_request_bytes: 16 * 1024,
         deadline,
+        client_streaming: false,
         server_streaming,
         scope: None,
     };

@@ -89,6 +89,7 @@ fn policy(message: &DynamicMessage, method: &MethodDescriptor) -> Result<Policy,
         idempotency,
         max_request_bytes: max_request_bytes as usize,
         deadline: deadline(message).ok_or("default_deadline")?,
+        client_streaming: method.is_client_streaming(),
         server_streaming: method.is_server_streaming(),
         scope: match enum_name(message, "scope", "SCOPE_") {
             Ok(name) => Some(Scope::of(&name).ok_or("scope")?),

@@ -86,6 +86,8 @@ pub struct Policy {
     pub max_request_bytes: usize,
     /// How long a call may last; also the longest deadline a caller may set.
     pub deadline: Duration,
+    /// Whether the request is a stream; each of its messages may then be as large as the largest.
+    pub client_streaming: bool,
     /// Whether the answer is a stream.
     pub server_streaming: bool,
     /// The scope that an API key needs; `None`: no key may call, unless everybody may.

@@ -246,6 +246,7 @@ impl Mount {
             idempotency: Idempotency::Safe,
             max_request_bytes: MOST_BYTES,
             deadline: self.deadline,
+            client_streaming: false,
             server_streaming,
             scope: None,
         };
