@@ -49,9 +49,18 @@ pub struct EdgeConfig {
     pub max_calls: usize,
     /// Whose word about a client's address is taken (`ATELIER_TRUSTED_PROXIES`).
     pub proxies: Proxies,
+    pub(crate) bare_errors: bool,
 }
 
 impl EdgeConfig {
+    /// The edge's own errors are a code and a message: for services behind it that know nothing of Atelier, whose
+    /// callers expect no details but theirs. Otherwise each has an `ErrorInfo`.
+    #[must_use]
+    pub fn with_bare_errors(mut self) -> Self {
+        self.bare_errors = true;
+        self
+    }
+
     /// Reads the settings; what cannot be used is told by [`Settings::finish`].
     pub fn read(settings: &Settings) -> Self {
         let public_url = settings.url(&PUBLIC_URL);
@@ -81,6 +90,7 @@ impl EdgeConfig {
                 .unwrap_or_default(),
             max_calls: usize::try_from(max_calls).unwrap_or(usize::MAX),
             proxies,
+            bare_errors: false,
         }
     }
 

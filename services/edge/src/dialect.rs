@@ -77,16 +77,24 @@ impl Dialect {
 /// Whether a path is a method of the contract, of health or of reflection.
 pub(crate) type IsMethod = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
+/// What is needed to tell who gets further.
+#[derive(Clone)]
+pub(crate) struct Listening {
+    pub(crate) is_method: IsMethod,
+    /// Whether errors have no details.
+    pub(crate) bare: bool,
+}
+
 /// Lets gRPC and grpc-web pass, in the one spelling that the layers below know, and answers everything else.
 pub(crate) async fn listen(
-    State(is_method): State<IsMethod>,
+    State(listening): State<Listening>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let dialect = Dialect::of_request(request.headers());
     let is_http2 = request.version() == Version::HTTP_2;
     if dialect == Dialect::Other {
-        return not_grpc(&request, is_method(request.uri().path()));
+        return not_grpc(&request, (listening.is_method)(request.uri().path()));
     }
     if request.method() != Method::POST {
         return plain::method_not_allowed("POST");
@@ -112,7 +120,12 @@ pub(crate) async fn listen(
                 "the messages of application/grpc and application/grpc-web are Protobuf alone";
             if is_http2 {
                 let fault = Fault::new(Kind::Unimplemented, "CODEC_UNKNOWN", why);
-                return Status::from(fault).into_http();
+                let status = if listening.bare {
+                    Status::unimplemented(why)
+                } else {
+                    fault.into()
+                };
+                return status.into_http();
             }
             return plain::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CODEC_UNKNOWN", why);
         }

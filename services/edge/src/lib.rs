@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod bare;
 mod config;
 mod cors;
 mod dialect;
@@ -25,7 +26,7 @@ use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
 use atelier_kit::service::{Foundation, StartError};
 use atelier_kit::stopgap::Stopgap;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use tonic_web::GrpcWebLayer;
@@ -98,17 +99,25 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
         .route_service(HEALTH_WATCH, health)
         .merge(reflection::routes(door.descriptor)?);
     let calls = Router::new().fallback(forward::forward).with_state(onward);
-    let rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
+    let bare = door.config.bare_errors;
+    let mut rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
         .guard_open(own)
         .merge(
             Inbound::edge("edge", door.policies, door.config.max_calls)
                 .limited(door.limits)
                 .guard(calls),
-        )
+        );
+    if bare {
+        rpc = rpc.layer(from_fn(bare::strip));
+    }
+    let rpc = rpc
         // Around every layer that can refuse, so that a refusal too is told in the caller's own protocol.
         .layer(GrpcWebLayer::new())
         // Outside it, since it compares content types letter by letter.
-        .layer(from_fn_with_state(is_method, dialect::listen));
+        .layer(from_fn_with_state(
+            dialect::Listening { is_method, bare },
+            dialect::listen,
+        ));
 
     Ok(Router::new()
         .route("/", get(move || async move { page }).fallback(only_get))

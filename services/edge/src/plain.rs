@@ -6,10 +6,13 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-/// An error as JSON: `{"error": {"reason": "NOT_FOUND", "message": "…"}}`.
+/// An error as JSON: `{"error": {"reason": "NOT_FOUND", "message": "…"}, "status": 404}`. A client of Connect's protocol
+/// takes whatever is `application/json` for an error of that protocol; as a problem (RFC 9457) it is read by nobody who
+/// does not mean to.
 pub(crate) fn error(status: StatusCode, reason: &str, message: &str) -> Response {
-    let body = serde_json::json!({"error": {"reason": reason, "message": message}}).to_string();
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+    let error = serde_json::json!({"reason": reason, "message": message});
+    let body = serde_json::json!({"error": error, "status": status.as_u16()}).to_string();
+    (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response()
 }
 
 /// There is nothing at this path.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use atelier_kit::call::Call;
 use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::inbound::AsTold;
 use atelier_kit::link::Link;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -106,6 +107,7 @@ async fn pass(
         exchange.heed(stand, &parts.headers);
     }
     headers::backward(&mut parts.headers);
+    parts.extensions.insert(AsTold);
     let has_ended = parts.headers.contains_key("grpc-status");
     let body = if has_ended {
         Body::empty()

@@ -1,5 +1,6 @@
 //! Bodies that hold something, end in time, or tell of their end; none of them looks into a message.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -7,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 use tonic::Code;
@@ -267,6 +269,52 @@ impl HttpBody for Timed {
 
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
+    }
+}
+
+/// Ends with a status in its trailers as soon as it is told one.
+pub(super) struct Interrupted {
+    inner: Option<Body>,
+    told: Option<oneshot::Receiver<tonic::Status>>,
+}
+
+impl Interrupted {
+    pub(super) fn new(inner: Body, told: oneshot::Receiver<tonic::Status>) -> Self {
+        Self {
+            inner: Some(inner),
+            told: Some(told),
+        }
+    }
+}
+
+impl HttpBody for Interrupted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Some(mut inner) = self.inner.take() else {
+            return Poll::Ready(None);
+        };
+        if let Some(told) = self.told.as_mut() {
+            match Pin::new(told).poll(cx) {
+                Poll::Ready(Ok(status)) => {
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers_of(&status)))));
+                }
+                // Nothing will be told any more.
+                Poll::Ready(Err(_)) => self.told = None,
+                Poll::Pending => {}
+            }
+        }
+        let frame = Pin::new(&mut inner).poll_frame(cx);
+        self.inner = Some(inner);
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 }
 

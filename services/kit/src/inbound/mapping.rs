@@ -7,11 +7,14 @@ use axum::response::Response;
 use tonic::{Code, Status};
 
 use super::body::{Mapped, trailers_of};
-use super::{Inbound, refuse};
+use super::{AsTold, Inbound, refuse};
 use crate::fault::{Fault, Kind};
 
 pub(super) async fn map_errors(State(_): State<Inbound>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
+    if response.extensions().get::<AsTold>().is_some() {
+        return response;
+    }
     if let Some(status) = Status::from_header_map(response.headers()) {
         if is_dressed(&status) {
             return response;

@@ -1,5 +1,5 @@
-//! Bounds the request to one message of the size that the policy allows; a larger one is refused by its declared
-//! length, before anybody works on the call. It looks at frames and never into a message.
+//! Bounds each message of a request to the size that the policy allows; a larger one is refused by its declared
+//! length, before anybody works on it. It looks at frames and never into a message.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,56 +14,117 @@ use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 use tonic::Status;
 
+use super::body::Interrupted;
+use super::frames::{Frames, PREFIX};
 use super::{Method, refuse};
-use crate::fault::{Fault, Kind};
-
-/// A gRPC frame: a compression flag, four bytes of length, and the message.
-const PREFIX: usize = 5;
 
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     let Some(Method(policy)) = request.extensions().get::<Method>().cloned() else {
         return refuse(super::mapping::unknown_method());
     };
     let (parts, body) = request.into_parts();
-    // Every method of the contract takes one message, so the message's bound is the body's.
-    let (message, mut broken) = match OneMessage::open(body, policy.max_request_bytes).await {
-        Ok(opened) => opened,
-        Err(status) => return status.into_http(),
+    let many = policy.client_streaming;
+    let frames = Frames::new(policy.max_request_bytes, many, &parts.headers);
+    let (sender, mut broken) = oneshot::channel();
+    let body = if many {
+        Body::new(Messages::new(body, frames, sender))
+    } else {
+        match OneMessage::open(body, frames, sender).await {
+            Ok(message) => Body::new(message),
+            Err(status) => return status.into_http(),
+        }
     };
-    let call = next.run(Request::from_parts(parts, Body::new(message)));
+    let call = next.run(Request::from_parts(parts, body));
     tokio::pin!(call);
     // Whoever reads the body may hide why it ended (a connection to a peer does): what broke it is told here.
-    tokio::select! {
+    let response = tokio::select! {
         biased;
-        Ok(status) = &mut broken => status.into_http(),
+        Ok(status) = &mut broken => return status.into_http(),
         response = &mut call => response,
+    };
+    if !many || broken.is_terminated() || response.body().is_end_stream() {
+        return response;
     }
+    // An answer that has begun before the request has ended.
+    response.map(|body| Body::new(Interrupted::new(body, broken)))
 }
 
-/// A body of exactly one frame; anything else is an error, told to its reader and to the layer.
-struct OneMessage {
+/// A body of any number of messages; what breaks it is told to its reader and to the layer.
+struct Messages {
     inner: Body,
-    /// The chunk that was read for its prefix.
-    first: Option<Bytes>,
-    /// How many bytes of the message are still to come after `first`.
-    left: usize,
+    frames: Frames,
     broken: Option<oneshot::Sender<Status>>,
 }
 
+impl Messages {
+    fn new(inner: Body, frames: Frames, broken: oneshot::Sender<Status>) -> Self {
+        Self {
+            inner,
+            frames,
+            broken: Some(broken),
+        }
+    }
+
+    fn fail(&mut self, status: Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(broken) = self.broken.take() {
+            // Nobody listens once the call has ended.
+            let _ = broken.send(status.clone());
+        }
+        Poll::Ready(Some(Err(status)))
+    }
+}
+
+impl HttpBody for Messages {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.broken.is_none() {
+            return Poll::Ready(None);
+        }
+        match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            None => match self.frames.end() {
+                Ok(()) => Poll::Ready(None),
+                Err(fault) => self.fail(fault.into()),
+            },
+            Some(Err(error)) => self.fail(Status::from_error(error.into_inner())),
+            Some(Ok(frame)) => match self.frames.pass(frame.data_ref().map_or(&[], Bytes::as_ref)) {
+                Ok(()) => Poll::Ready(Some(Ok(frame))),
+                Err(fault) => self.fail(fault.into()),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.broken.is_none() || (self.frames.end().is_ok() && self.inner.is_end_stream())
+    }
+}
+
+/// A body of one message, of which enough was read to know its declared length.
+struct OneMessage {
+    first: Option<Bytes>,
+    rest: Messages,
+}
+
 impl OneMessage {
-    /// Reads as far as the declared length.
     async fn open(
-        mut inner: Body,
-        limit: usize,
-    ) -> Result<(Self, oneshot::Receiver<Status>), Status> {
+        inner: Body,
+        frames: Frames,
+        broken: oneshot::Sender<Status>,
+    ) -> Result<Self, Status> {
+        let mut rest = Messages::new(inner, frames, broken);
         let mut first = Bytes::new();
         while first.len() < PREFIX {
-            let Some(frame) = inner.frame().await else {
-                return Err(malformed("the request has no whole message"));
+            let Some(frame) = rest.frame().await else {
+                // Said by the frames before, unless the body says it has ended while it has not.
+                rest.frames.end()?;
+                break;
             };
-            let frame = frame.map_err(|error| Status::from_error(error.into_inner()))?;
-            let Ok(data) = frame.into_data() else {
-                return Err(malformed("the request has no whole message"));
+            let Ok(data) = frame?.into_data() else {
+                continue;
             };
             first = if first.is_empty() {
                 data
@@ -73,36 +134,10 @@ impl OneMessage {
                 joined.freeze()
             };
         }
-        let (prefix, message) = first.split_at(PREFIX);
-        let &[flag, a, b, c, d] = prefix else {
-            return Err(malformed("the request has no whole message"));
-        };
-        if flag > 1 {
-            return Err(malformed("the frame's flag is neither 0 nor 1"));
-        }
-        let declared = u32::from_be_bytes([a, b, c, d]) as usize;
-        if declared > limit {
-            return Err(too_large(limit));
-        }
-        let Some(left) = declared.checked_sub(message.len()) else {
-            return Err(malformed("something follows the message"));
-        };
-        let (sender, receiver) = oneshot::channel();
-        let message = Self {
-            inner,
+        Ok(Self {
             first: Some(first),
-            left,
-            broken: Some(sender),
-        };
-        Ok((message, receiver))
-    }
-
-    fn fail(&mut self, status: Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(broken) = self.broken.take() {
-            // Nobody listens once the answer has begun.
-            let _ = broken.send(status.clone());
-        }
-        Poll::Ready(Some(Err(status)))
+            rest,
+        })
     }
 }
 
@@ -117,42 +152,10 @@ impl HttpBody for OneMessage {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        if self.broken.is_none() {
-            return Poll::Ready(None);
-        }
-        match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-            None if self.left > 0 => self.fail(malformed("the message is cut short")),
-            None => Poll::Ready(None),
-            Some(Err(error)) => self.fail(Status::from_error(error.into_inner())),
-            Some(Ok(frame)) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                match self.left.checked_sub(length) {
-                    Some(left) => {
-                        self.left = left;
-                        Poll::Ready(Some(Ok(frame)))
-                    }
-                    None => self.fail(malformed("something follows the message")),
-                }
-            }
-        }
+        Pin::new(&mut self.rest).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none()
-            && (self.broken.is_none() || (self.left == 0 && self.inner.is_end_stream()))
+        self.first.is_none() && self.rest.is_end_stream()
     }
-}
-
-fn malformed(what: &str) -> Status {
-    Fault::new(Kind::Invalid, "MALFORMED_MESSAGE", what).into()
-}
-
-fn too_large(limit: usize) -> Status {
-    Fault::new(
-        Kind::Exhausted,
-        "MESSAGE_TOO_LARGE",
-        format!("the request message may have at most {limit} bytes"),
-    )
-    .with("max_bytes", limit.to_string())
-    .into()
 }

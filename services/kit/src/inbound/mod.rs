@@ -4,6 +4,7 @@ mod admission;
 mod arrival;
 mod body;
 mod deadline;
+mod frames;
 mod identify;
 mod limits;
 mod mapping;
@@ -101,6 +102,10 @@ impl Inbound {
         )
     }
 }
+
+/// In the extensions of an answer that another service gave: its status is told as that service told it.
+#[derive(Clone, Copy, Debug)]
+pub struct AsTold;
 
 /// The method's policy, as [`deadline::bound`] found it.
 #[derive(Clone)]

@@ -55,7 +55,8 @@ impl Open {
             (path, policy(behind.limit, *many, *stream))
         });
         let door = Door {
-            config: EdgeConfig::read(&Settings::new(std::iter::empty::<(String, String)>())),
+            config: EdgeConfig::read(&Settings::new(std::iter::empty::<(String, String)>()))
+                .with_bare_errors(),
             roster: vec![Destination {
                 service: behind.service,
                 role: "suite",
