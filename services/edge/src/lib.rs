@@ -13,6 +13,7 @@ mod objects;
 mod page;
 mod plain;
 mod reflection;
+mod remainder;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -137,11 +138,13 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
             Arc::new(door.config.proxies),
             address::find,
         ))
-        // Outermost: no page of a foreign origin gets further.
+        // No page of a foreign origin gets further.
         .layer(from_fn_with_state(
             Arc::new(door.config.origins),
             cors::guard,
-        )))
+        ))
+        // Outermost: whoever answers may leave the rest of a request unread.
+        .layer(from_fn(remainder::read)))
 }
 
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";

@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, StatusCode, Uri, Version};
-use tonic::Status;
+use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
 use crate::exchange::{self, Exchange};
@@ -106,6 +106,14 @@ async fn pass(
     if let Some(stand) = &stand {
         exchange.heed(stand, &parts.headers);
     }
+    if timed_out(&parts.headers) {
+        return Err(Fault::new(
+            Kind::Deadline,
+            "DEADLINE_EXCEEDED",
+            "the deadline has passed",
+        )
+        .into());
+    }
     headers::backward(&mut parts.headers);
     parts.extensions.insert(AsTold);
     let has_ended = parts.headers.contains_key("grpc-status");
@@ -115,6 +123,13 @@ async fn pass(
         Body::new(Ending::new(body))
     };
     Ok(Response::from_parts(parts, body))
+}
+
+/// Whether a service has said that the time is over in the words of tonic, which calls that CANCELLED.
+fn timed_out(headers: &http::HeaderMap) -> bool {
+    Status::from_header_map(headers).is_some_and(|status| {
+        status.code() == Code::Cancelled && status.message() == "Timeout expired"
+    })
 }
 
 /// A proxy between the services may answer with a page of its own.
