@@ -176,16 +176,13 @@ async fn a_broken_body_gets_an_error_and_never_reaches_a_service() {
     let house = House::open().await;
     let whole = frame(&tts::ListVoicesRequest {});
     let long = speak("two");
-    let twice = [whole.clone(), whole.clone()].concat();
     let garbage = [whole.clone(), b"garbage".to_vec()].concat();
     let mut flagged = whole.clone();
     flagged[0] = 0x80;
     let cases: Vec<(&str, &str, &str, Vec<u8>)> = vec![
-        ("nothing", VOICES, BINARY, vec![]),
         ("half a prefix", VOICES, BINARY, whole[..3].to_vec()),
         ("cut short", SPEAK, BINARY, long[..long.len() - 1].to_vec()),
         ("something follows", VOICES, BINARY, garbage),
-        ("two messages", VOICES, BINARY, twice),
         ("trailers", VOICES, BINARY, flagged),
         ("binary as text", VOICES, TEXT, whole.clone()),
         (
@@ -206,7 +203,6 @@ async fn a_broken_body_gets_an_error_and_never_reaches_a_service() {
             TEXT,
             text(&long[..8]).into_bytes(),
         ),
-        ("text, nothing", VOICES, TEXT, vec![]),
         (
             "an impossible length of nothing",
             VOICES,
@@ -232,6 +228,61 @@ async fn a_broken_body_gets_an_error_and_never_reaches_a_service() {
         );
     }
     assert_eq!(house.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_number_of_messages_other_than_one_gets_the_code_that_grpc_has_for_it() {
+    let house = House::open().await;
+    let whole = frame(&tts::ListVoicesRequest {});
+    let twice = [whole.clone(), whole].concat();
+    for (content_type, body) in [
+        (BINARY, vec![]),
+        (TEXT, vec![]),
+        (BINARY, twice.clone()),
+        (TEXT, text(&twice).into_bytes()),
+    ] {
+        let answer = post(&house, VOICES, content_type, body).await;
+        assert_eq!(answer.status().code(), Code::Unimplemented);
+        let reason = reason_of(answer.status());
+        assert_eq!(reason.as_deref(), Some("ONE_MESSAGE_NEEDED"));
+    }
+    assert_eq!(house.calls(), 0);
+}
+
+#[tokio::test]
+async fn who_still_sends_gets_an_early_answer_and_keeps_the_connection() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let house = House::open().await;
+    let address = house.url.strip_prefix("http://").unwrap();
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    // Until the answer's last chunk or, where there is none, its empty line.
+    async fn answer(socket: &mut tokio::net::TcpStream) -> String {
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n") {
+            let mut bytes = [0; 4096];
+            let length = socket.read(&mut bytes).await.unwrap();
+            assert!(length > 0, "closed after {heard:?}");
+            heard.extend_from_slice(&bytes[..length]);
+        }
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+    let head = |path: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: edge\r\ncontent-type: {BINARY}\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+    };
+    for _ in 0..3 {
+        socket
+            .write_all(head("/no.Such/Method").as_bytes())
+            .await
+            .unwrap();
+        assert!(answer(&mut socket).await.contains("grpc-status: 12"));
+        // The body comes when the answer has been read, in two pieces.
+        for piece in ["5\r\n\0\0\0\0\0\r\n", "0\r\n\r\n"] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            socket.write_all(piece.as_bytes()).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

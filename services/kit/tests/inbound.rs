@@ -101,7 +101,6 @@ async fn an_unknown_method_is_said_to_be_unknown() {
 async fn what_cannot_be_decoded_is_the_callers_fault() {
     let peer = Mount::default().in_memory(Probe::new());
     let bad = [
-        ("no message at all", vec![]),
         ("a field that has no end", frame(0, &[0x0a, 0x7f, 0x41])),
         ("a text that is not UTF-8", frame(0, &[0x0a, 0x01, 0xff])),
         ("a wire type that does not exist", frame(0, &[0x0f])),
@@ -112,16 +111,44 @@ async fn what_cannot_be_decoded_is_the_callers_fault() {
         ),
         ("a flag that does not exist", frame(2, b"")),
         ("a flag that does not exist either", frame(0xff, b"")),
-        (
-            "a compressed message without an encoding",
-            frame(1, &[0x0a, 1, b'a']),
-        ),
     ];
     for (what, bytes) in bad {
         for path in [ONE, MANY] {
             let status = send_bytes(&peer, path, bytes.clone()).await;
             assert_eq!(status.code(), Code::InvalidArgument, "{what}: {status:?}");
             assert_refused(&status, Code::InvalidArgument, "MALFORMED_MESSAGE");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_grpc_has_a_code_for_gets_that_code() {
+    let peer = Mount::default().in_memory(Probe::new());
+    let one = frame(0, &[0x0a, 1, b'a']);
+    for (what, bytes, code, reason) in [
+        (
+            "no message",
+            vec![],
+            Code::Unimplemented,
+            "ONE_MESSAGE_NEEDED",
+        ),
+        (
+            "two messages",
+            [one.clone(), one].concat(),
+            Code::Unimplemented,
+            "ONE_MESSAGE_NEEDED",
+        ),
+        (
+            "a compressed message without an encoding",
+            frame(1, &[0x0a, 1, b'a']),
+            Code::Internal,
+            "ENCODING_MISSING",
+        ),
+    ] {
+        for path in [ONE, MANY] {
+            let status = send_bytes(&peer, path, bytes.clone()).await;
+            assert_eq!(status.code(), code, "{what}: {status:?}");
+            assert_refused(&status, code, reason);
         }
     }
 }
@@ -196,6 +223,9 @@ async fn what_follows_a_message_is_refused_and_not_read_for_ever() {
         match status.code() {
             Code::ResourceExhausted => {
                 assert_refused(&status, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+            }
+            Code::Unimplemented => {
+                assert_refused(&status, Code::Unimplemented, "ONE_MESSAGE_NEEDED");
             }
             _ => assert_refused(&status, Code::InvalidArgument, "MALFORMED_MESSAGE"),
         }

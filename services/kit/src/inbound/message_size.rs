@@ -91,7 +91,10 @@ impl HttpBody for Messages {
                 Err(fault) => self.fail(fault.into()),
             },
             Some(Err(error)) => self.fail(Status::from_error(error.into_inner())),
-            Some(Ok(frame)) => match self.frames.pass(frame.data_ref().map_or(&[], Bytes::as_ref)) {
+            Some(Ok(frame)) => match self
+                .frames
+                .pass(frame.data_ref().map_or(&[], Bytes::as_ref))
+            {
                 Ok(()) => Poll::Ready(Some(Ok(frame))),
                 Err(fault) => self.fail(fault.into()),
             },

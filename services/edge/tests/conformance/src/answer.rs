@@ -50,7 +50,11 @@ where
         let answer = handle(request);
         async move { answer.await.map(dress) }
     });
-    finish(grpc::<In, Out>(limit).server_streaming(handler, request).await)
+    finish(
+        grpc::<In, Out>(limit)
+            .server_streaming(handler, request)
+            .await,
+    )
 }
 
 /// Answers a method that takes a stream.

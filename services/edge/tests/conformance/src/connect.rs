@@ -287,7 +287,10 @@ fn headers(wanted: &[Header]) -> Result<HeaderMap, Status> {
 /// An error, with what was heard where no message has told it yet.
 fn status(error: Error, info: Option<RequestInfo>) -> Status {
     let mut details = error.details;
-    details.extend(info.as_ref().map(|info| any("ConformancePayload.RequestInfo", info)));
+    details.extend(
+        info.as_ref()
+            .map(|info| any("ConformancePayload.RequestInfo", info)),
+    );
     let message = error.message.unwrap_or_default();
     if details.is_empty() {
         return Status::new(Code::from_i32(error.code), message);

@@ -75,7 +75,8 @@ impl Open {
         let listener = match creds {
             None => Listener::Tcp(socket),
             Some((chain, key)) => {
-                let (chain_file, key_file) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+                let (chain_file, key_file) =
+                    (folder.path().join("c.pem"), folder.path().join("k.pem"));
                 std::fs::write(&chain_file, chain)?;
                 std::fs::write(&key_file, key)?;
                 Listener::Tls(socket, ServerTls::public(chain_file, key_file)?)
