@@ -1,5 +1,5 @@
-//! Which protocol a request speaks, by its content type. What tonic-web compares exactly is written here as it
-//! expects it; what is no gRPC at all gets a plain answer here and goes no further.
+//! Which protocol a request speaks, by its content type. The layers below are told once and read no content type; what
+//! is no gRPC at all gets a plain answer here and goes no further.
 
 use std::sync::Arc;
 
@@ -12,10 +12,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tonic::Status;
 
 use crate::plain;
+use crate::web::{Form, Spoken};
 
 const GRPC: &str = "application/grpc";
-const WEB: &str = "application/grpc-web+proto";
-const WEB_TEXT: &str = "application/grpc-web-text+proto";
 
 /// What a content type says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +37,8 @@ impl Dialect {
         let essence = text.split(';').next().unwrap_or_default().trim();
         match essence.to_ascii_lowercase().as_str() {
             GRPC | "application/grpc+proto" => Self::Grpc,
-            "application/grpc-web" | WEB => Self::Web,
-            "application/grpc-web-text" | WEB_TEXT => Self::WebText,
+            "application/grpc-web" | "application/grpc-web+proto" => Self::Web,
+            "application/grpc-web-text" | "application/grpc-web-text+proto" => Self::WebText,
             other if other.starts_with(GRPC) => Self::OtherCodec,
             _ => Self::Other,
         }
@@ -65,12 +64,11 @@ impl Dialect {
             .unwrap_or(request)
     }
 
-    fn name(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::WebText => WEB_TEXT,
-            Self::Web => WEB,
-            Self::Grpc | Self::OtherCodec | Self::Other => GRPC,
-        })
+    fn form(self) -> Form {
+        match self {
+            Self::WebText => Form::Text,
+            Self::Web | Self::Grpc | Self::OtherCodec | Self::Other => Form::Binary,
+        }
     }
 }
 
@@ -100,13 +98,13 @@ pub(crate) async fn listen(
         return plain::method_not_allowed("POST");
     }
     match dialect {
-        Dialect::Grpc if is_http2 => {
-            request.headers_mut().insert(CONTENT_TYPE, dialect.name());
-        }
+        Dialect::Grpc if is_http2 => {}
         Dialect::Web | Dialect::WebText => {
-            let answer = Dialect::of_answer(request.headers(), dialect);
-            request.headers_mut().insert(CONTENT_TYPE, dialect.name());
-            request.headers_mut().insert(ACCEPT, answer.name());
+            let answered = Dialect::of_answer(request.headers(), dialect);
+            request.extensions_mut().insert(Spoken {
+                asked: dialect.form(),
+                answered: answered.form(),
+            });
         }
         Dialect::Grpc => {
             return plain::error(
@@ -130,6 +128,8 @@ pub(crate) async fn listen(
             return plain::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CODEC_UNKNOWN", why);
         }
     }
+    let grpc = HeaderValue::from_static(GRPC);
+    request.headers_mut().insert(CONTENT_TYPE, grpc);
     next.run(request).await
 }
 

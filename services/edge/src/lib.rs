@@ -14,6 +14,7 @@ mod page;
 mod plain;
 mod reflection;
 mod remainder;
+mod web;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +31,6 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use tonic_web::GrpcWebLayer;
 
 pub use address::Proxies;
 pub use config::{
@@ -113,8 +113,8 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
     }
     let rpc = rpc
         // Around every layer that can refuse, so that a refusal too is told in the caller's own protocol.
-        .layer(GrpcWebLayer::new())
-        // Outside it, since it compares content types letter by letter.
+        .layer(from_fn(web::translate))
+        // Outside it, since it tells it which form is spoken.
         .layer(from_fn_with_state(
             dialect::Listening { is_method, bare },
             dialect::listen,
