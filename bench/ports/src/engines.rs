@@ -12,6 +12,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// The user that PostgreSQL is run as where the bench is root's: it refuses to be.
 const USER: &str = "postgres";
+/// What the server of the tests is built by.
+const STAND_IN: &str = include_str!("../../../services/kit/tests/mongo/go.mod");
 /// When a server that takes no connections is given up on.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -73,13 +75,15 @@ impl Engines {
             .database("admin")
             .run_command(doc! {"buildInfo": 1})
             .await?;
-        Ok(match told.get_str("ferretdbVersion") {
-            Ok(version) => (
-                format!("FerretDB {}", version.trim_start_matches('v')),
-                true,
-            ),
-            Err(_) => (format!("MongoDB {}", told.get_str("version")?), false),
-        })
+        if told.get_str("ferretdbVersion").is_err() {
+            return Ok((format!("MongoDB {}", told.get_str("version")?), false));
+        }
+        // A library does not know its own version; what it was built by does.
+        let module = "github.com/FerretDB/FerretDB ";
+        let mut lines = STAND_IN.lines().map(str::trim);
+        let version = lines.find_map(|line| line.strip_prefix(module));
+        let version = version.context("no version of FerretDB")?;
+        Ok((format!("FerretDB {version}"), true))
     }
 }
 

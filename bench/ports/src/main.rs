@@ -95,6 +95,8 @@ struct Port {
 struct Rates {
     embedded: Vec<f64>,
     servers: Vec<Vec<f64>>,
+    /// How many calls were not answered in time, and are in no rate.
+    late: u64,
 }
 
 /// A line of measurements.
@@ -107,12 +109,14 @@ struct Line {
     together: Rates,
 }
 
-/// Does it as often as it goes for `slice`, so many at once; returns how often that was in a second.
+/// Does it as often as it goes for `slice`, so many at once; returns how often that was in a second, and adds what came too
+/// late.
 async fn rate(
     side: &Arc<dyn Side>,
     verb: Verb,
     at_once: usize,
     slice: Duration,
+    late: &mut u64,
 ) -> anyhow::Result<f64> {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -121,34 +125,47 @@ async fn rate(
         .map(|caller| {
             let side = side.clone();
             tokio::spawn(async move {
-                let mut done = 0_u64;
+                let (mut done, mut late) = (0_u64, 0_u64);
                 while Instant::now() < until {
                     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-                    side.once(verb, Turn { caller, number }).await?;
-                    done += 1;
+                    match side.once(verb, Turn { caller, number }).await {
+                        Ok(()) => done += 1,
+                        Err(error) if is_late(&error) => late += 1,
+                        Err(error) => return Err(error),
+                    }
                 }
-                anyhow::Ok(done)
+                Ok((done, late))
             })
         })
         .collect();
     let mut done = 0;
     for caller in callers {
-        done += caller.await??;
+        let (in_time, too_late) = caller.await??;
+        done += in_time;
+        *late += too_late;
     }
     Ok(done as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// Whether a service has given a call up because its time was over.
+fn is_late(error: &anyhow::Error) -> bool {
+    let status = error.downcast_ref::<tonic::Status>();
+    status.is_some_and(|status| status.code() == tonic::Code::DeadlineExceeded)
 }
 
 /// One round of one line: what is embedded and the servers in turn.
 async fn round(port: &Port, line: &mut Line, slice: Duration, counts: bool) -> anyhow::Result<()> {
     for (at_once, rates) in [(1, &mut line.alone), (AT_ONCE, &mut line.together)] {
-        let embedded = rate(&port.embedded.1, line.verb, at_once, slice).await?;
+        let mut late = 0;
+        let embedded = rate(&port.embedded.1, line.verb, at_once, slice, &mut late).await?;
         let mut servers = Vec::new();
         for (_, server) in &port.servers {
-            servers.push(rate(server, line.verb, at_once, slice).await?);
+            servers.push(rate(server, line.verb, at_once, slice, &mut late).await?);
         }
         if counts {
             rates.embedded.push(embedded);
             rates.servers.push(servers);
+            rates.late += late;
         }
     }
     Ok(())

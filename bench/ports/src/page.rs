@@ -31,6 +31,15 @@ pub fn write(
         page.heading(port.name);
         page.paragraph(port.about);
         page.table(&table(port, lines, versions));
+        for line in lines {
+            let late = line.alone.late + line.together.late;
+            if late > 0 {
+                page.paragraph(&format!(
+                    "{late} calls of {} were given up after their deadline, and are in no rate.",
+                    line.name
+                ));
+            }
+        }
     }
     page.finish()
 }
