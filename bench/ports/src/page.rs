@@ -21,6 +21,12 @@ pub fn write(
          however many call.",
         args.slice, args.rounds
     ));
+    if cfg!(debug_assertions) {
+        page.paragraph(
+            "**Built without optimisation**: what is done in the process is many times slower than in the program, so that the ratios flatter the \
+             servers. `bench/run ports` builds in release.",
+        );
+    }
     page.paragraph(&format!(
         "What is read is {} things of {OWNERS} accounts in databases that nothing else is written to, so that it stays as long as it was. What is \
          written grows as fast as it is written.",
