@@ -15,7 +15,7 @@ use crate::told::Told;
 pub const LONGEST: Duration = Duration::from_secs(40);
 
 /// How long somebody rests between two things, in milliseconds: the engines must not be busier than their faults need.
-const PAUSE: std::ops::Range<u64> = 100..500;
+const PAUSE: std::ops::Range<u64> = 300..900;
 
 /// What somebody was told is done.
 #[derive(Clone, Debug)]

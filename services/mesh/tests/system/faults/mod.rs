@@ -13,11 +13,13 @@ pub mod stage;
 mod streams;
 mod things;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use atelier_kit::testing::campaign;
+use futures_util::FutureExt as _;
 
 use self::alone::Alone;
 use self::disk::Disk;
@@ -189,9 +191,10 @@ async fn each_fault_under_load_loses_nothing() {
     campaign::report(&how);
     let mut stage: Option<(tempfile::TempDir, Mesh)> = None;
     let (mut starts, mut rows) = (Vec::new(), Vec::new());
+    let mut failed = Vec::new();
     for _ in 0..rounds.max(1) {
         for (number, fault) in faults.iter().enumerate() {
-            if number % FRESH == 0 {
+            if number % FRESH == 0 || stage.is_none() {
                 drop(stage.take());
                 let folder = tempfile::tempdir().unwrap();
                 let disk = fills.then(|| Disk::mount("256m"));
@@ -200,17 +203,31 @@ async fn each_fault_under_load_loses_nothing() {
                 stage = Some((folder, mesh));
             }
             let (_, mesh) = stage.as_mut().expect("a mesh");
-            let row = survive(mesh, *fault, &mut chance).await;
+            let survived = AssertUnwindSafe(survive(mesh, *fault, &mut chance)).catch_unwind();
+            let row = match survived.await {
+                Ok(row) => row,
+                // The end of each process's log is shown.
+                Err(panic) if rounds == 0 => resume_unwind(panic),
+                // A campaign goes on with the others, and fails at its end.
+                Err(_) => {
+                    campaign::report(format!("FAILED: {}", fault.name()));
+                    failed.push(fault.name());
+                    stage = None;
+                    continue;
+                }
+            };
             campaign::report(row.line());
             rows.push(row);
             // After each, so that one that fails leaves what came of those before it.
             let rows = [slowest(&starts)].into_iter().chain(rows.iter().cloned());
             let rows: Vec<Row> = rows.collect();
-            let page = page::write(&mesh.engines.versions(), &how, &machine, &rows);
+            let engines = mesh.engines.versions();
+            let page = page::write(&engines, &how, &machine, &rows, &failed);
             std::fs::write(&file, page).unwrap();
         }
     }
     campaign::report(slowest(&starts).line());
+    assert_eq!(failed, Vec::<String>::new());
 }
 
 /// The slowest of several starts, with how many there were.

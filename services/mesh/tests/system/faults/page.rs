@@ -65,7 +65,7 @@ impl Row {
 }
 
 /// The whole page: `engines` says which servers there were, and `how` what was run with which seed.
-pub fn write(engines: &str, how: &str, machine: &str, rows: &[Row]) -> String {
+pub fn write(engines: &str, how: &str, machine: &str, rows: &[Row], failed: &[String]) -> String {
     let mut page = format!(
         "\
 # What a mesh in earnest survives
@@ -88,12 +88,15 @@ counted once.
     for row in rows {
         let _ = writeln!(page, "{}", row.line());
     }
+    for fault in failed {
+        let _ = writeln!(page, "| {fault} | **FAILED** | | | | | | | |");
+    }
     page.push_str(NOTES);
     page
 }
 
 const NOTES: &str = "
-- *Load held*: callers with a rest of 0.1 to 0.5 s between two things, and what they did in a second over the whole row.
+- *Load held*: callers with a rest of 0.3 to 0.9 s between two things, and what they did in a second over the whole row.
 - *Calls refused*: UNAVAILABLE with RetryInfo, or a connection that broke; anything else fails the run, and so does an error while all was well, or a caller
   who is kept waiting for forty seconds.
 - *Generations failed*: their owners were told a reason that passes, and nothing was charged.
@@ -105,7 +108,7 @@ const NOTES: &str = "
   begin at once, from their start until each is ready and the calls have succeeded. More than ten seconds, and ten for a busy machine, fail the run.
 - *The same while all was well*: the same calls, under the same load, just before.
 - *Two minutes ahead*: the process runs with a clock that is two minutes ahead, and all of it is done once while it does.
-- *Streams*: ten replies that take seven seconds, each watched by five callers through both edges with `WatchGeneration`. A caller who is cut off comes back
+- *Streams*: five replies that take seven seconds, each watched by ten callers through both edges with `WatchGeneration`. A caller who is cut off comes back
   with the last sequence that he has seen; each hears every event once, and all who listen to a reply hear the same end. For these *answers again* is also not before the last
   of those who were cut off has his stream again.
 - *A full disk*: a file system in memory on which not one block is left, and on which what others give back is taken too, until all is given back. For SQLite

@@ -18,9 +18,9 @@ use crate::storm::watcher::Watcher;
 use crate::told::{Tells as _, next};
 
 /// How many replies there are.
-const REPLIES: usize = 10;
+const REPLIES: usize = 5;
 /// How many listen to each, through one edge after the other.
-const LISTENERS: usize = 5;
+const LISTENERS: usize = 10;
 /// The model of these replies.
 pub const PATIENT: &str = "patient";
 /// Its provider: a reply takes seven seconds.
