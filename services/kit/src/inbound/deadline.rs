@@ -16,7 +16,7 @@ use crate::fault::{Fault, Kind};
 /// before ours, and ours has to ring first even on a busy machine. What is left of a deadline as short as that is
 /// spent on the way back.
 fn ahead(asked: Duration) -> Duration {
-    (asked / 20).clamp(Duration::from_millis(5), Duration::from_millis(20))
+    (asked / 10).clamp(Duration::from_millis(5), Duration::from_millis(20))
 }
 
 /// When the call must be over.
