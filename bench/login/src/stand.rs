@@ -81,6 +81,7 @@ impl Stand {
             object_roles: Vec::new(),
             // What is measured is the work, not what bounds it.
             limits: Arc::new(Limits::local(Table::unlimited())),
+            leaving: Default::default(),
         };
         let outside = foundation("edge", folder.path());
         let router = atelier_edge::build(door, &outside).context("the edge")?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use atelier_kit::link::Link;
 use atelier_kit::service::Foundation;
 use futures_util::FutureExt as _;
+use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus as Told;
@@ -21,9 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// More than the name of any service.
 const MAX_REQUEST: usize = 1024;
 
-/// Follows every service of the roster until the foundation stops, and serves what is known: "" is the door itself.
+/// Follows every service of the roster until the foundation stops, and serves what is known: "" is the door itself, which
+/// says that it takes no calls as soon as it is about to go.
 pub(crate) fn follow(
     roster: &[Destination],
+    leaving: &CancellationToken,
     foundation: &Foundation,
 ) -> HealthServer<HealthService> {
     let reporter = HealthReporter::new();
@@ -41,8 +44,12 @@ pub(crate) fn follow(
     }
     let closing = reporter.clone();
     let stopped = foundation.stop.clone().cancelled_owned();
+    let leaving = leaving.clone().cancelled_owned();
     foundation.tasks.spawn(async move {
-        stopped.await;
+        tokio::select! {
+            () = leaving => {}
+            () = stopped => {}
+        }
         closing
             .set_service_status("", ServingStatus::NotServing)
             .await;

@@ -14,6 +14,7 @@ mod page;
 mod plain;
 mod reflection;
 mod remainder;
+mod retry;
 mod web;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
+use tokio_util::sync::CancellationToken;
 
 pub use address::Proxies;
 pub use config::{
@@ -40,6 +42,7 @@ use exchange::Exchange;
 pub use exchange::{ApiKeyExchange, Exchanged};
 use forward::{Destinations, Onward};
 use objects::Shelves;
+use retry::Retries;
 
 /// A service behind the edge.
 #[derive(Clone, Debug)]
@@ -70,6 +73,9 @@ pub struct Door {
     pub object_roles: Vec<&'static str>,
     /// What calls draw from that come without a token.
     pub limits: Arc<Limits>,
+    /// Cancelled when the process is about to go: calls are still taken then, and whoever asks for the health of the
+    /// door is told to take another.
+    pub leaving: CancellationToken,
 }
 
 /// Builds the edge: one router that takes grpc-web, gRPC and plain HTTP, for [`atelier_kit::serve::serve`] with
@@ -87,6 +93,7 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
     let onward = Onward {
         destinations: Destinations::new(links),
         exchange: Arc::new(Exchange::new(door.api_keys)),
+        retries: Arc::new(Retries::new(&door.policies, &door.roster)),
     };
     let own_policies = own_policies();
 
@@ -94,7 +101,7 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
         let (policies, own) = (door.policies.clone(), own_policies.clone());
         Arc::new(move |path| policies.of(path).is_some() || own.of(path).is_some())
     };
-    let health = health::follow(&door.roster, foundation);
+    let health = health::follow(&door.roster, &door.leaving, foundation);
     let own = Router::new()
         .route_service(HEALTH_CHECK, health.clone())
         .route_service(HEALTH_WATCH, health)

@@ -138,6 +138,7 @@ async fn keys_that_are_away_are_503_and_the_rest_of_the_door_is_open() {
         api_keys: Arc::new(NoKeys),
         object_roles: vec![],
         limits: unlimited(),
+        leaving: Default::default(),
     };
     let router = atelier_edge::build(door, &foundation).unwrap();
     let (url, _guard) = house::listen(router, atelier_kit::serve::Side::Edge, "127.0.0.1:0").await;
@@ -166,6 +167,7 @@ async fn an_object_role_that_is_not_in_the_roster_is_refused_at_the_start() {
         api_keys: Arc::new(NoKeys),
         object_roles: vec!["tts"],
         limits: unlimited(),
+        leaving: Default::default(),
     };
     let error = atelier_edge::build(door, &foundation("edge", folder.path())).unwrap_err();
     assert_eq!(
@@ -420,6 +422,13 @@ async fn a_service_that_cannot_be_reached_is_not_serving_and_so_is_a_door_that_c
     })
     .await;
     assert_eq!(told(&house, TTS).await, Ok(Told::NotServing));
+    // About to go, it says so of itself alone, and still tells how the others are.
+    house.leaving.cancel();
+    eventually("the door", async || {
+        told(&house, "").await == Ok(Told::NotServing)
+    })
+    .await;
+    assert_eq!(told(&house, ANALYTICS).await, Ok(Told::Serving));
     house.stop.cancel();
     for service in ["", ANALYTICS] {
         eventually(service, async || {

@@ -15,6 +15,7 @@
 //! | [`tls`] | certificates of both sides, read again when they change |
 //! | [`fault`] | the one table from error kinds to gRPC codes |
 //! | [`check`] | field rules, reported as `BadRequest` |
+//! | [`idempotency`] | the metadata by which a caller allows that his call is made again |
 //! | [`page`] | signed keyset page tokens |
 //! | [`config`] | settings, read from a map |
 //! | [`sql`] | rows, in a SQLite file or a PostgreSQL schema: one text of SQL for both |
@@ -32,6 +33,7 @@ pub mod call;
 pub mod check;
 pub mod config;
 pub mod fault;
+pub mod idempotency;
 pub mod identity;
 pub mod inbound;
 pub mod limit;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use atelier_generation::{Answers, Generations, Repeat, respond};
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
+use atelier_kit::idempotency;
 use atelier_kit::moment;
 use atelier_kit::page::Pages;
 use atelier_privacy::Keepsakes;
@@ -146,6 +147,7 @@ impl LlmChatService for Rpcs {
         request: Request<wire::CreateConversationRequest>,
     ) -> Result<Response<wire::CreateConversationResponse>, Status> {
         let call = Call::of(&request)?;
+        idempotency::is_request_id(&request, &request.get_ref().request_id)?;
         let request = request.into_inner();
         let mut check = Check::new();
         check
@@ -292,6 +294,7 @@ impl LlmChatService for Rpcs {
         request: Request<wire::SendMessageRequest>,
     ) -> Result<Response<Self::SendMessageStream>, Status> {
         let call = Call::of(&request)?;
+        idempotency::is_request_id(&request, &request.get_ref().request_id)?;
         let owner = call.account()?.id.clone();
         let request = request.into_inner();
         let body = request.encode_to_vec();
@@ -313,6 +316,7 @@ impl LlmChatService for Rpcs {
         request: Request<wire::CompleteRequest>,
     ) -> Result<Response<Self::CompleteStream>, Status> {
         let call = Call::of(&request)?;
+        idempotency::is_request_id(&request, &request.get_ref().request_id)?;
         let request = request.into_inner();
         let owner = &call.account()?.id;
         let body = request.encode_to_vec();

@@ -300,6 +300,7 @@ impl Mesh {
                 .map(|seat| seat.role)
                 .collect(),
             limits: ground.limits.clone(),
+            leaving: self.ending.clone(),
         };
         let router = atelier_edge::build(door, &foundation)?;
         let bounds = config.bounds.clone();

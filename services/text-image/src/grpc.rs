@@ -7,6 +7,7 @@ use atelier_generation::{Answers, Generations, NewGeneration, Priority, Repeat, 
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
 use atelier_kit::fault::Fault;
+use atelier_kit::idempotency;
 use atelier_kit::moment::{self, Micros};
 use atelier_kit::objects::{BlobStore, ObjectKey};
 use atelier_kit::page::Pages;
@@ -259,6 +260,7 @@ impl TextImageService for Rpcs {
         request: Request<wire::GenerateImageRequest>,
     ) -> Result<Response<Self::GenerateImageStream>, Status> {
         let call = Call::of(&request)?;
+        idempotency::is_request_id(&request, &request.get_ref().request_id)?;
         let request = request.into_inner();
         let owner = &call.account()?.id;
         let body = request.encode_to_vec();

@@ -7,6 +7,7 @@ use atelier_generation::{Answers, Generations, NewGeneration, Priority, Repeat, 
 use atelier_kit::call::Call;
 use atelier_kit::check::Check;
 use atelier_kit::fault::Fault;
+use atelier_kit::idempotency;
 use atelier_kit::moment;
 use atelier_kit::objects::{BlobStore, ObjectKey};
 use atelier_kit::page::Pages;
@@ -262,6 +263,7 @@ impl TtsService for Rpcs {
         request: Request<wire::SynthesizeRequest>,
     ) -> Result<Response<Self::SynthesizeStream>, Status> {
         let call = Call::of(&request)?;
+        idempotency::is_request_id(&request, &request.get_ref().request_id)?;
         let request = request.into_inner();
         let owner = &call.account()?.id;
         let body = request.encode_to_vec();

@@ -17,22 +17,24 @@ use axum::response::Response;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, StatusCode, Uri, Version};
 use tonic::{Code, Status};
-use tower::ServiceExt as _;
 
 use crate::exchange::{self, Exchange};
+use crate::retry::Retries;
 use ending::Ending;
 pub(crate) use headers::is_hop_by_hop;
 
 /// Where each service is, by its full name.
 #[derive(Clone)]
-pub(crate) struct Destinations(Arc<HashMap<&'static str, Link>>);
+pub(crate) struct Destinations(Arc<HashMap<&'static str, (&'static str, Link)>>);
 
 impl Destinations {
     pub(crate) fn new(links: impl IntoIterator<Item = (&'static str, Link)>) -> Self {
-        Self(Arc::new(links.into_iter().collect()))
+        let named = |(service, link)| (service, (service, link));
+        Self(Arc::new(links.into_iter().map(named).collect()))
     }
 
-    fn of(&self, path: &str) -> Option<&Link> {
+    /// The service that a path names, and the way there.
+    fn of(&self, path: &str) -> Option<&(&'static str, Link)> {
         let (service, _) = path.strip_prefix('/')?.split_once('/')?;
         self.0.get(service)
     }
@@ -43,6 +45,7 @@ impl Destinations {
 pub(crate) struct Onward {
     pub(crate) destinations: Destinations,
     pub(crate) exchange: Arc<Exchange>,
+    pub(crate) retries: Arc<Retries>,
 }
 
 /// Forwards one call and streams its answer back. The layers around it have checked the method, the size and the
@@ -58,19 +61,17 @@ async fn pass(
     Onward {
         destinations,
         exchange,
+        retries,
     }: &Onward,
     request: Request,
 ) -> Result<Response, Status> {
-    let link = destinations
-        .of(request.uri().path())
-        .cloned()
-        .ok_or_else(|| {
-            Fault::new(
-                Kind::Unimplemented,
-                "METHOD_UNKNOWN",
-                "no service here has this method",
-            )
-        })?;
+    let (service, link) = destinations.of(request.uri().path()).ok_or_else(|| {
+        Fault::new(
+            Kind::Unimplemented,
+            "METHOD_UNKNOWN",
+            "no service here has this method",
+        )
+    })?;
     let (parts, body) = request.into_parts();
     let mut onward = http::Request::new(tonic::body::Body::new(body));
     *onward.method_mut() = Method::POST;
@@ -91,7 +92,7 @@ async fn pass(
         // The link writes the remaining time, the trace and the request id from it.
         onward.extensions_mut().insert(call.clone());
     }
-    let response = link.oneshot(onward).await?;
+    let response = retries.send(*service, link, onward).await?;
     if !is_grpc(&response) {
         let status = response.status();
         tracing::warn!(http.status = %status, path = parts.uri.path(), "a peer answered without gRPC");

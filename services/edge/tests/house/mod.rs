@@ -349,6 +349,7 @@ pub struct House {
     /// The speech service's own word on its health.
     pub health: HealthReporter,
     pub stop: CancellationToken,
+    pub leaving: CancellationToken,
     _guards: Vec<DropGuard>,
     _folder: tempfile::TempDir,
 }
@@ -486,6 +487,7 @@ impl House {
         let foundation = foundation("edge", folder.path());
         let link = |role, route| Link::new(role, route, None).unwrap();
         let keys = Arc::new(Keys::new(&issuer));
+        let leaving = CancellationToken::new();
         let settings = settings
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
@@ -509,6 +511,7 @@ impl House {
             api_keys: keys.clone(),
             object_roles: vec!["tts"],
             limits,
+            leaving: leaving.clone(),
         };
         let router = atelier_edge::build(door, &foundation).unwrap();
         let (url, guard) = listen(router, Side::Edge, "127.0.0.1:0").await;
@@ -521,6 +524,7 @@ impl House {
             recorded,
             health,
             stop: foundation.stop,
+            leaving,
             _guards: guards,
             _folder: folder,
         }

@@ -4,8 +4,10 @@
 //! it drops an endpoint for good whose readiness failed once; and it needs a buffer and a task before it, since it cannot
 //! be shared.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
@@ -14,6 +16,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::endpoint::{Endpoint, News};
+use super::kept::Kept;
 use super::line::{Failed, Line};
 use super::replicas::Plan;
 use super::standing::CONNECT;
@@ -21,6 +24,25 @@ use super::{discovery, from_transport, timeout_header, too_late, unreachable};
 
 /// How often one call may find that a connection has just been closed.
 const MOST_ATTEMPTS: u32 = 8;
+
+/// Which replicas a call has been sent to before, by the requests that carry it as an extension: each of its attempts goes
+/// to another one, as long as there is another.
+#[derive(Clone, Debug, Default)]
+pub struct Tried(Arc<Mutex<Vec<SocketAddr>>>);
+
+impl Tried {
+    fn all(&self) -> Vec<SocketAddr> {
+        self.locked().clone()
+    }
+
+    fn add(&self, address: SocketAddr) {
+        self.locked().push(address);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The replicas of a role as they are known now.
 #[derive(Debug)]
@@ -47,6 +69,7 @@ impl Field {
 
     /// These are the replicas now.
     pub(super) fn set(&self, endpoints: Arc<[Arc<Endpoint>]>) {
+        self.news.are(endpoints.len());
         *self
             .endpoints
             .write()
@@ -70,12 +93,12 @@ impl Field {
             .clone()
     }
 
-    /// A replica to call, with its connection.
-    fn choose(&self) -> Option<(Arc<Endpoint>, Line)> {
-        let endpoints = self.endpoints();
+    /// A replica to call, with its connection; one that has not been tried, if there is such a one.
+    fn choose(&self, tried: &Tried) -> Option<(Arc<Endpoint>, Line)> {
+        let (endpoints, tried) = (self.endpoints(), tried.all());
         // Each that turns out to have lost its connection has no rank any more.
         for _ in 0..=endpoints.len() {
-            let endpoint = choice(&endpoints)?;
+            let endpoint = choice(&endpoints, &tried)?;
             if let Some(line) = endpoint.line() {
                 return Some((endpoint.clone(), line));
             }
@@ -100,13 +123,20 @@ impl Field {
     }
 }
 
-/// Of two that chance picks among those of the highest rank, the less busy.
-fn choice(endpoints: &[Arc<Endpoint>]) -> Option<&Arc<Endpoint>> {
+/// Of two that chance picks among those of the highest rank, the less busy; those that have been tried only when there is
+/// no other of this rank.
+fn choice<'a>(endpoints: &'a [Arc<Endpoint>], tried: &[SocketAddr]) -> Option<&'a Arc<Endpoint>> {
     let best = endpoints.iter().map(|endpoint| endpoint.rank()).max()?;
     if best == 0 {
         return None;
     }
-    let candidates = || endpoints.iter().filter(|endpoint| endpoint.rank() == best);
+    let is_best = |endpoint: &Arc<Endpoint>| endpoint.rank() == best;
+    let is_new = |endpoint: &Arc<Endpoint>| !tried.contains(&endpoint.address());
+    let has_new = endpoints.iter().any(|e| is_best(e) && is_new(e));
+    let candidates = || {
+        let best = endpoints.iter().filter(|endpoint| is_best(endpoint));
+        best.filter(|endpoint| !has_new || is_new(endpoint))
+    };
     let count = candidates().count();
     if count < 2 {
         return candidates().next();
@@ -152,24 +182,34 @@ impl Balancer {
         });
     }
 
-    /// Calls a replica. What could not be sent at all is sent to another; what may have been received is not repeated.
+    /// Calls a replica. What could not be sent at all, or came back unseen, is sent to another; what may have been received
+    /// is not repeated.
     pub(super) async fn call(
         self: Arc<Self>,
-        mut request: Request<Body>,
+        request: Request<Body>,
         deadline: Option<Instant>,
     ) -> Result<Response<Body>, Status> {
         self.begin();
         let begun = Instant::now();
+        let (mut parts, body) = request.into_parts();
+        let tried = parts.extensions.remove::<Tried>().unwrap_or_default();
+        // Nobody behind the line reads them.
+        parts.extensions.clear();
+        let body = Kept::new(body);
         for attempt in 0..MOST_ATTEMPTS {
-            let (endpoint, mut line) = match self.field.choose() {
+            let (endpoint, mut line) = match self.field.choose(&tried) {
                 Some(chosen) => chosen,
                 None => {
-                    let chosen = self.wait(begun, deadline).await?;
+                    let chosen = self.wait(begun, deadline, &tried).await?;
                     // The time that it has now is what is left of it.
-                    dress_again(&mut request, deadline);
+                    dress_again(&mut parts, deadline);
                     chosen
                 }
             };
+            let Some(body) = body.again() else {
+                return Err(unreachable());
+            };
+            let request = Request::from_parts(parts.clone(), body);
             if attempt > 0 {
                 metrics::counter!("atelier_link_moved_total", "role" => self.plan.role.to_string())
                     .increment(1);
@@ -182,9 +222,16 @@ impl Balancer {
                 None => sent.await,
             };
             match answer {
-                Ok(response) => return Ok(response),
-                Err(Failed::Unsent(returned)) => request = *returned,
-                Err(Failed::Lost(error)) => return Err(from_transport(&error)),
+                Ok(response) => {
+                    tried.add(endpoint.address());
+                    return Ok(response);
+                }
+                Err(Failed::Unsent) => {}
+                Err(Failed::Refused(_)) => tried.add(endpoint.address()),
+                Err(Failed::Lost(error)) => {
+                    tried.add(endpoint.address());
+                    return Err(from_transport(&error));
+                }
             }
         }
         Err(unreachable())
@@ -195,13 +242,14 @@ impl Balancer {
         &self,
         begun: Instant,
         deadline: Option<Instant>,
+        tried: &Tried,
     ) -> Result<(Arc<Endpoint>, Line), Status> {
         loop {
             let changed = self.field.news.changed.notified();
             tokio::pin!(changed);
             // From here on nothing is missed, so now look again.
             Notified::enable(changed.as_mut());
-            if let Some(chosen) = self.field.choose() {
+            if let Some(chosen) = self.field.choose(tried) {
                 return Ok(chosen);
             }
             let hope = self.field.hope(begun).ok_or_else(unreachable)?;
@@ -214,12 +262,12 @@ impl Balancer {
     }
 }
 
-fn dress_again(request: &mut Request<Body>, deadline: Option<Instant>) {
+fn dress_again(parts: &mut Parts, deadline: Option<Instant>) {
     let Some(deadline) = deadline else {
         return;
     };
     let remaining = deadline.saturating_duration_since(Instant::now());
     if let Ok(value) = HeaderValue::from_str(&timeout_header(remaining)) {
-        request.headers_mut().insert("grpc-timeout", value);
+        parts.headers.insert("grpc-timeout", value);
     }
 }

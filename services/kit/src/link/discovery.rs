@@ -134,13 +134,7 @@ impl Known {
         for (address, target) in there {
             self.replicas.entry(address).or_insert_with(|| {
                 let (plan, news) = (&self.plan, self.field.news());
-                let endpoint = Arc::new(Endpoint::new(
-                    &plan.role,
-                    target,
-                    address,
-                    plan.service.as_ref(),
-                    news,
-                ));
+                let endpoint = Arc::new(Endpoint::new(target, address, plan, news));
                 tracing::debug!(role = %plan.role, %address, "a replica was found");
                 Kept {
                     _keeper: AbortOnDropHandle::new(tokio::spawn(endpoint.clone().keep())),

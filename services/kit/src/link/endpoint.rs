@@ -2,7 +2,7 @@
 //! decided in `balancer`.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::line::{Broken, Closed, Counted, Failed, Line};
 use super::load::Load;
-use super::replicas::Target;
+use super::replicas::{Plan, Target};
 use super::standing::{ASK_PATIENCE, BREATH, CONNECT, Health, Standing, State, about};
 
 /// How often a replica is asked how it is.
@@ -30,6 +30,31 @@ pub(super) struct News {
     pub(super) changed: Notify,
     /// The names should be looked up again soon.
     pub(super) look: Notify,
+    /// How many replicas there are,
+    all: AtomicUsize,
+    /// and how many of them are left out.
+    left_out: AtomicUsize,
+}
+
+impl News {
+    /// So many replicas are there now.
+    pub(super) fn are(&self, count: usize) {
+        self.all.store(count, Ordering::Relaxed);
+    }
+
+    /// One more is left out, if that leaves out no more than half of them.
+    fn leave_out(&self) -> bool {
+        let most = self.all.load(Ordering::Relaxed) / 2;
+        let one_more = |count| (count < most).then_some(count + 1);
+        self.left_out
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .is_ok()
+    }
+
+    /// One that was left out is no longer.
+    fn let_in(&self) {
+        self.left_out.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// One replica of a role.
@@ -64,22 +89,21 @@ impl std::fmt::Debug for Endpoint {
 
 impl Endpoint {
     pub(super) fn new(
-        role: &Arc<str>,
         target: &Arc<Target>,
         address: SocketAddr,
-        service: Option<&Arc<str>>,
+        plan: &Plan,
         news: &Arc<News>,
     ) -> Self {
-        gauge(role, State::New).increment(1.0);
+        gauge(&plan.role, State::New).increment(1.0);
         Self {
-            role: role.clone(),
+            role: plan.role.clone(),
             target: target.clone(),
             address,
-            service: service.cloned(),
+            service: plan.service.clone(),
             load: Arc::default(),
             news: news.clone(),
             known: Mutex::new(Known {
-                standing: Standing::new(),
+                standing: Standing::new(plan.ejection),
                 told: State::New,
             }),
             rank: AtomicU8::new(State::New.rank()),
@@ -91,6 +115,11 @@ impl Endpoint {
     /// What it is good for: calls go to those with the highest rank, and to none with rank 0.
     pub(super) fn rank(&self) -> u8 {
         self.rank.load(Ordering::Relaxed)
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// How busy it is.
@@ -138,7 +167,9 @@ impl Endpoint {
             Err(failed) => {
                 under_way.failed();
                 match failed {
-                    Failed::Unsent(_) => self.lose(line),
+                    Failed::Unsent => self.lose(line),
+                    Failed::Refused(_) if line.is_closed() => self.lose(line),
+                    Failed::Refused(_) => {}
                     Failed::Lost(_) => self.strike(line),
                 }
                 Err(failed)
@@ -182,7 +213,10 @@ impl Endpoint {
                     }
                     next_question = Instant::now() + about(ASK_EVERY);
                 }
-                () = until(pardon), if pardon.is_some() => self.change(Standing::pardoned),
+                () = until(pardon), if pardon.is_some() => {
+                    self.change(Standing::pardoned);
+                    self.news.let_in();
+                }
             }
         }
         self.change(|standing| standing.lost(&line, Instant::now()));
@@ -230,7 +264,9 @@ impl Endpoint {
             self.lose(line);
         }
         self.struck.store(true, Ordering::Relaxed);
-        if self.change(|standing| standing.struck(Instant::now())) {
+        // Whether it may be left out is asked only when it is to be.
+        let may_go = || self.news.leave_out();
+        if self.change(|standing| standing.struck(Instant::now(), may_go)) {
             metrics::counter!("atelier_link_ejections_total", "role" => self.role.to_string())
                 .increment(1);
             // Whoever keeps it learns when to let it in again.
@@ -297,7 +333,11 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        gauge(&self.role, self.locked().told).decrement(1.0);
+        let known = self.locked();
+        gauge(&self.role, known.told).decrement(1.0);
+        if known.standing.ejected_until().is_some() {
+            self.news.let_in();
+        }
     }
 }
 

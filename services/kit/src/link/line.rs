@@ -54,8 +54,10 @@ pub(super) type Closed = oneshot::Receiver<()>;
 
 /// Why a call has no answer.
 pub(super) enum Failed {
-    /// Nothing of it was sent: here it is again.
-    Unsent(Box<Request<Body>>),
+    /// Nothing of it was sent.
+    Unsent,
+    /// It was sent, and the replica says that it has not looked at it.
+    Refused(hyper::Error),
     /// It may have been received.
     Lost(hyper::Error),
 }
@@ -152,11 +154,28 @@ impl Line {
                 Ok(response)
             }
             Err(mut error) => Err(match error.take_message() {
-                Some(request) => Failed::Unsent(Box::new(request)),
-                None => Failed::Lost(error.into_error()),
+                Some(_) => Failed::Unsent,
+                None => match error.into_error() {
+                    error if was_refused(&error) => Failed::Refused(error),
+                    error => Failed::Lost(error),
+                },
             }),
         }
     }
+}
+
+/// Whether the peer has told that it has done nothing with a call (RFC 9113, 8.7): its stream was refused, or it began
+/// after the last one that a peer on its way out looks at.
+fn was_refused(error: &hyper::Error) -> bool {
+    let Some(error) = std::error::Error::source(error).and_then(|e| e.downcast_ref::<h2::Error>())
+    else {
+        return false;
+    };
+    let reason = match error.is_go_away() {
+        true => h2::Reason::NO_ERROR,
+        false => h2::Reason::REFUSED_STREAM,
+    };
+    error.is_remote() && error.reason() == Some(reason)
 }
 
 /// A line as generated clients take it.
@@ -174,8 +193,10 @@ impl tower::Service<Request<Body>> for Line {
         Box::pin(async move {
             match line.send(request).await {
                 Ok(response) => Ok(response.map(Body::new)),
-                Err(Failed::Lost(error)) => Err(super::from_transport(&error)),
-                Err(Failed::Unsent(_)) => Err(super::unreachable()),
+                Err(Failed::Lost(error) | Failed::Refused(error)) => {
+                    Err(super::from_transport(&error))
+                }
+                Err(Failed::Unsent) => Err(super::unreachable()),
             }
         })
     }

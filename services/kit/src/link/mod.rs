@@ -11,12 +11,14 @@
 //! | `endpoint` | one replica: its connection is kept and its health asked |
 //! | `standing` | what is known of it, and until when it is left out |
 //! | `line` | one connection |
+//! | `kept` | the body of a request, which can be sent again |
 //! | `load` | how busy a replica is |
 //! | `balancer` | who gets a call |
 
 mod balancer;
 mod discovery;
 mod endpoint;
+mod kept;
 mod line;
 mod load;
 mod replicas;
@@ -42,6 +44,8 @@ use tower::Service;
 use url::Url;
 
 use balancer::Balancer;
+pub use balancer::Tried;
+pub use kept::Kept;
 pub use replicas::Replicas;
 pub use resolver::{Resolve, SystemResolver};
 

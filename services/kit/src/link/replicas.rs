@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::resolver::{Resolve, SystemResolver};
+use super::standing::EJECTION;
 use crate::config::ConfigError;
 use crate::tls::{self, MeshTls};
 
@@ -25,6 +26,7 @@ pub struct Replicas {
     service: Option<Arc<str>>,
     resolver: Arc<dyn Resolve>,
     every: Duration,
+    ejection: Duration,
 }
 
 impl Replicas {
@@ -37,6 +39,7 @@ impl Replicas {
             service: None,
             resolver: Arc::new(SystemResolver),
             every: LOOK_AGAIN,
+            ejection: EJECTION,
         }
     }
 
@@ -64,6 +67,14 @@ impl Replicas {
         self
     }
 
+    /// The same, where one whose calls break again and again is left out for so long, in place of thirty seconds: for
+    /// the first time, and each further time for as much longer.
+    #[must_use]
+    pub fn left_out_for(mut self, ejection: Duration) -> Self {
+        self.ejection = ejection;
+        self
+    }
+
     /// Whether they are reached with TLS.
     pub fn are_secured(&self) -> bool {
         self.urls.iter().any(|url| url.scheme() == "https")
@@ -88,6 +99,7 @@ impl Replicas {
             service: self.service.clone(),
             resolver: self.resolver.clone(),
             every: self.every,
+            ejection: self.ejection,
         })
     }
 }
@@ -112,6 +124,8 @@ pub(super) struct Plan {
     pub(super) resolver: Arc<dyn Resolve>,
     /// How often names are looked up.
     pub(super) every: Duration,
+    /// How long one that fails is left out for the first time.
+    pub(super) ejection: Duration,
 }
 
 /// One URL: what stands in every request that goes there, and how a connection is made.

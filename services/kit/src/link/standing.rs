@@ -26,14 +26,15 @@ const LASTS: Duration = Duration::from_secs(1);
 /// After so many questions without an answer it is taken to be unwell; at the beginning one is enough.
 const SILENCES: u32 = 2;
 /// So many calls in a row that broke, and it is left out.
-const STRIKES: u32 = 3;
+const STRIKES: u32 = 5;
 /// Calls that break together count as one, since one connection carries all.
 const TOGETHER: Duration = Duration::from_millis(100);
-/// How long it is left out for the first time; each time is twice as long as the one before,
-const FIRST_EJECTION: Duration = Duration::from_secs(1);
-/// up to this one.
-const LAST_EJECTION: Duration = Duration::from_secs(30);
-/// How long after it failed another failure counts as a repetition.
+/// How long it is left out for the first time, unless it is said otherwise; the second time is twice as long, the third
+/// three times,
+pub(super) const EJECTION: Duration = Duration::from_secs(30);
+/// and so on up to this.
+const MOST_EJECTIONS: u32 = 10;
+/// How long after it was let in again another failure counts as a repetition.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// How a replica is.
@@ -115,13 +116,17 @@ pub(super) struct Standing {
     struck_at: Option<Instant>,
     /// Ejections that followed each other.
     ejections: u32,
+    /// When it was let in again.
+    pardoned_at: Option<Instant>,
     ejected_until: Option<Instant>,
+    /// How long the first of them is.
+    ejection: Duration,
     /// It is no longer one of the replicas.
     gone: bool,
 }
 
 impl Standing {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(ejection: Duration) -> Self {
         Self {
             line: None,
             phase: Phase::New,
@@ -131,7 +136,9 @@ impl Standing {
             strikes: 0,
             struck_at: None,
             ejections: 0,
+            pardoned_at: None,
             ejected_until: None,
+            ejection,
             gone: false,
         }
     }
@@ -250,27 +257,26 @@ impl Standing {
         }
     }
 
-    /// A call broke. Whether it is left out for that.
-    pub(super) fn struck(&mut self, now: Instant) -> bool {
+    /// A call broke. Whether it is left out for that, if it may be.
+    pub(super) fn struck(&mut self, now: Instant, may_go: impl FnOnce() -> bool) -> bool {
         let since = |at: Instant| now.saturating_duration_since(at);
         let together = self.struck_at.is_some_and(|at| since(at) < TOGETHER);
         if together || self.ejected_until.is_some() {
             return false;
         }
         self.struck_at = Some(now);
-        self.strikes += 1;
-        if self.strikes < STRIKES {
+        self.strikes = self.strikes.saturating_add(1);
+        if self.strikes < STRIKES || !may_go() {
             return false;
         }
-        let pause = growing(FIRST_EJECTION, 2.0, self.ejections, LAST_EJECTION);
-        self.ejections = self.ejections.saturating_add(1);
-        self.ejected_until = Some(now + about(pause));
+        self.ejections = (self.ejections + 1).min(MOST_EJECTIONS);
+        self.ejected_until = Some(now + self.ejection * self.ejections);
         true
     }
 
     /// It is let in again: one call more that breaks, and it is left out for longer.
     pub(super) fn pardoned(&mut self) {
-        self.ejected_until = None;
+        self.pardoned_at = self.ejected_until.take();
         self.strikes = STRIKES - 1;
     }
 
@@ -278,7 +284,8 @@ impl Standing {
     pub(super) fn answered(&mut self, now: Instant) {
         self.strikes = 0;
         let since = |at: Instant| now.saturating_duration_since(at);
-        if self.struck_at.is_none_or(|at| since(at) > REMEMBERED) {
+        let last = self.struck_at.max(self.pardoned_at);
+        if last.is_none_or(|at| since(at) > REMEMBERED) {
             self.ejections = 0;
         }
     }
@@ -309,68 +316,101 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    /// How long it is left out, within what chance makes of it.
-    fn assert_about(standing: &Standing, now: Instant, expected: Duration) {
-        let left_out = standing.ejected_until().expect("it is left out") - now;
-        let (least, most) = (expected.mul_f64(0.8), expected.mul_f64(1.2));
-        assert!((least..=most).contains(&left_out), "{left_out:?}");
+    fn new() -> Standing {
+        Standing::new(EJECTION)
+    }
+
+    /// A call breaks, at a replica that may be left out.
+    fn strike(standing: &mut Standing, now: Instant) -> bool {
+        standing.struck(now, || true)
+    }
+
+    /// For how long it is left out.
+    fn left_out(standing: &Standing, now: Instant) -> Duration {
+        standing.ejected_until().expect("it is left out") - now
     }
 
     #[test]
-    fn three_calls_in_a_row_that_break_leave_it_out_and_each_time_for_longer() {
-        let (mut standing, mut now) = (Standing::new(), Instant::now());
-        for expected in [false, false, true] {
-            assert_eq!(standing.struck(now), expected);
+    fn five_calls_in_a_row_that_break_leave_it_out_and_each_time_for_longer() {
+        let (mut standing, mut now) = (new(), Instant::now());
+        for expected in [false, false, false, false, true] {
             now += millis(150);
+            assert_eq!(strike(&mut standing, now), expected);
         }
-        assert_about(&standing, now - millis(150), FIRST_EJECTION);
-        for doubled in [2, 4, 8, 16, 30, 30] {
+        assert_eq!(left_out(&standing, now), Duration::from_secs(30));
+        for times in [2, 3, 4, 5, 6, 7, 8, 9, 10, 10] {
             standing.pardoned();
-            assert!(standing.struck(now));
-            assert_about(&standing, now, FIRST_EJECTION * doubled);
             now += millis(200);
+            assert!(strike(&mut standing, now));
+            assert_eq!(left_out(&standing, now), Duration::from_secs(30) * times);
         }
+    }
+
+    #[test]
+    fn one_that_must_not_be_left_out_stays_and_is_asked_for_at_each_further_failure() {
+        let (mut standing, mut now) = (new(), Instant::now());
+        let mut asked = 0;
+        for _ in 0..10 {
+            now += millis(150);
+            assert!(!standing.struck(now, || {
+                asked += 1;
+                false
+            }));
+        }
+        assert_eq!(asked, 6);
+        assert_eq!(standing.ejected_until(), None);
+        now += millis(150);
+        assert!(strike(&mut standing, now));
     }
 
     #[test]
     fn calls_that_break_together_count_once_and_one_that_goes_well_makes_up_for_them() {
-        let (mut standing, mut now) = (Standing::new(), Instant::now());
+        let (mut standing, mut now) = (new(), Instant::now());
         for _ in 0..50 {
-            assert!(!standing.struck(now));
+            assert!(!strike(&mut standing, now));
         }
-        now += millis(150);
-        assert!(!standing.struck(now));
-        standing.answered(now);
-        for _ in 0..2 {
+        for _ in 0..3 {
             now += millis(150);
-            assert!(!standing.struck(now));
+            assert!(!strike(&mut standing, now));
+        }
+        standing.answered(now);
+        for _ in 0..4 {
+            now += millis(150);
+            assert!(!strike(&mut standing, now));
         }
         now += millis(150);
-        assert!(standing.struck(now));
+        assert!(strike(&mut standing, now));
     }
 
     #[test]
     fn what_was_long_ago_is_forgotten() {
-        let (mut standing, mut now) = (Standing::new(), Instant::now());
+        let (mut standing, mut now) = (new(), Instant::now());
         let strike_out = |standing: &mut Standing, now: &mut Instant| {
-            while !standing.struck(*now) {
+            while !strike(standing, *now) {
                 *now += millis(150);
             }
         };
         strike_out(&mut standing, &mut now);
         standing.pardoned();
         strike_out(&mut standing, &mut now);
-        assert_about(&standing, now, FIRST_EJECTION * 2);
+        assert_eq!(left_out(&standing, now), EJECTION * 2);
+        now += EJECTION * 2;
+        standing.pardoned();
+        now += REMEMBERED;
+        standing.answered(now);
+        strike_out(&mut standing, &mut now);
+        assert_eq!(left_out(&standing, now), EJECTION * 3);
+        now += EJECTION * 3;
         standing.pardoned();
         now += REMEMBERED + millis(1);
         standing.answered(now);
         strike_out(&mut standing, &mut now);
-        assert_about(&standing, now, FIRST_EJECTION);
+        assert_eq!(left_out(&standing, now), EJECTION);
     }
 
     #[test]
     fn pauses_grow_and_are_bounded() {
-        let mut standing = Standing::new();
+        let mut standing = new();
         assert!(standing.pause() <= SPREAD);
         let mut last = Duration::ZERO;
         for attempt in 1..=40 {
@@ -384,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_call_waits_for_an_attempt_that_it_has_not_seen_fail() {
-        let (mut standing, begun) = (Standing::new(), Instant::now());
+        let (mut standing, begun) = (new(), Instant::now());
         assert!(standing.hope(begun, begun).is_some());
         let attempt = begun + millis(1);
         standing.connecting(attempt);
@@ -403,7 +443,7 @@ mod tests {
 
     #[test]
     fn one_silence_says_nothing_of_a_replica_that_was_heard() {
-        let mut standing = Standing::new();
+        let mut standing = new();
         standing.heard(Health::Good);
         standing.heard(Health::Silent);
         assert_eq!(standing.health, Some(Health::Good));
@@ -411,8 +451,8 @@ mod tests {
         assert_eq!(standing.health, Some(Health::Silent));
         standing.heard(Health::Good);
         assert_eq!(standing.health, Some(Health::Good));
-        let mut new = Standing::new();
-        new.heard(Health::Silent);
-        assert_eq!(new.health, Some(Health::Silent));
+        let mut fresh = new();
+        fresh.heard(Health::Silent);
+        assert_eq!(fresh.health, Some(Health::Silent));
     }
 }

@@ -186,7 +186,8 @@ async fn breaks_every_call() -> (std::net::SocketAddr, tokio::task::JoinHandle<(
 async fn a_replica_whose_calls_break_again_and_again_is_left_out_for_a_while() {
     let live = Replica::start().await;
     let (broken, serving) = breaks_every_call().await;
-    let link = link(at(&[broken, live.address]));
+    let replicas = at(&[broken, live.address]).left_out_for(Duration::from_secs(1));
+    let link = link(replicas);
     // Left out: no call of half a second fails. Without that, every second one would.
     let mut failed = 0;
     let mut last_failure = Instant::now();
@@ -203,7 +204,7 @@ async fn a_replica_whose_calls_break_again_and_again_is_left_out_for_a_while() {
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(failed >= 3, "it was left out after {failed} calls");
+    assert!(failed >= 5, "it was left out after {failed} calls");
     // It is tried again after a while, and left out for longer after a single one.
     let before = failed;
     let begun = Instant::now();
@@ -214,6 +215,99 @@ async fn a_replica_whose_calls_break_again_and_again_is_left_out_for_a_while() {
     assert!(failed > before, "it is never tried again");
     assert!(failed - before < 10, "{} calls broke", failed - before);
     serving.abort();
+}
+
+#[tokio::test]
+async fn one_of_three_that_breaks_every_call_costs_less_than_one_in_a_hundred_after_ten_seconds() {
+    let live = [Replica::start().await, Replica::start().await];
+    let (broken, serving) = breaks_every_call().await;
+    let link = link(at(&[live[0].address, broken, live[1].address]));
+    let begun = Instant::now();
+    let (mut failed, mut calls, mut failed_later) = (0, 0, 0);
+    while begun.elapsed() < Duration::from_secs(15) {
+        let is_later = begun.elapsed() > Duration::from_secs(10);
+        let has_failed = answered_by(&link).await.is_err();
+        failed += usize::from(has_failed);
+        if is_later {
+            calls += 1;
+            failed_later += usize::from(has_failed);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    serving.abort();
+    assert!(failed >= 5, "{failed} calls broke before it was left out");
+    assert!(calls > 100, "{calls} calls are no load");
+    assert!(failed_later * 100 < calls, "{failed_later} of {calls}");
+}
+
+#[tokio::test]
+async fn no_more_than_half_are_left_out() {
+    let live = Replica::start().await;
+    let (broken, first) = breaks_every_call().await;
+    let (other, second) = breaks_every_call().await;
+    let link = link(at(&[broken, other, live.address]));
+    // One of the two is left out, and the other still gets its part.
+    let begun = Instant::now();
+    let mut failures = Vec::new();
+    while begun.elapsed() < Duration::from_secs(4) {
+        if answered_by(&link).await.is_err() {
+            failures.push(begun.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let late = |at: &&Duration| **at > Duration::from_secs(3);
+    assert!(failures.iter().filter(late).count() > 5, "{failures:?}");
+    first.abort();
+    second.abort();
+}
+
+/// A server that tells of every call but those that ask how it is that it has not looked at it.
+async fn refuses_every_call() -> (
+    std::net::SocketAddr,
+    std::sync::Arc<std::sync::atomic::AtomicUsize>,
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let refused = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
+    let counted = refused.clone();
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let counted = counted.clone();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((request, mut answer))) = connection.accept().await {
+                    if request.uri().path().starts_with("/grpc.health") {
+                        let unimplemented = http::Response::builder()
+                            .header("content-type", "application/grpc")
+                            .header("grpc-status", "12");
+                        let _ = answer.send_response(unimplemented.body(()).unwrap(), true);
+                        continue;
+                    }
+                    counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    answer.send_reset(h2::Reason::REFUSED_STREAM);
+                }
+            });
+        }
+    });
+    (address, refused)
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_unseen_goes_to_another() {
+    let live = Replica::start().await;
+    let (refusing, refused) = refuses_every_call().await;
+    let link = link(at(&[refusing, live.address]));
+    eventually("both are asked", || async {
+        assert_eq!(answers(&link, 10).await[&live.name()], 10);
+        refused.load(std::sync::atomic::Ordering::SeqCst) > 10
+    })
+    .await;
+    // With nobody else there it is told, and not for ever tried.
+    let (alone, _) = refuses_every_call().await;
+    let alone = crate::stage::link(at(&[alone]));
+    let status = answered_by(&alone).await.unwrap_err();
+    assert_error(&status, Code::Unavailable, "PEER_UNREACHABLE");
 }
 
 #[tokio::test]

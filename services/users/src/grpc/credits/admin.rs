@@ -1,6 +1,7 @@
 //! What admins do with credits, on the wire.
 
 use atelier_kit::check::Check;
+use atelier_kit::idempotency;
 use atelier_kit::moment::{from_timestamp, timestamp};
 use atelier_proto::users::v1 as pb;
 use pb::spending::Scope;
@@ -41,6 +42,7 @@ impl CreditsGrpc {
         request: Request<pb::GrantCreditsRequest>,
     ) -> Answer<pb::GrantCreditsResponse> {
         let caller = self.caller(&request).await?;
+        idempotency::is_request_id(&request, &request.get_ref().request_id)?;
         let request = request.into_inner();
         let mut check = Check::new();
         check
@@ -75,6 +77,7 @@ impl CreditsGrpc {
         request: Request<pb::RefundGenerationRequest>,
     ) -> Answer<pb::RefundGenerationResponse> {
         let caller = self.caller(&request).await?;
+        idempotency::is_request_id(&request, &request.get_ref().request_id)?;
         let request = request.into_inner();
         Check::new()
             .bytes("generation_id", &request.generation_id, 1..=64)
