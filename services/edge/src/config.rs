@@ -1,17 +1,24 @@
 //! What the edge is told: who may call from a browser, what it is called from outside, and how much it takes on.
 
-use std::collections::BTreeSet;
-
 use atelier_kit::config::{Setting, Settings};
+use atelier_kit::followed::FollowedFile;
 use url::Url;
 
 use crate::address::Proxies;
+use crate::origins::{Origins, no_origin};
 
 /// Which web pages may call.
 pub const CORS_ORIGINS: Setting = Setting::new(
     "ATELIER_CORS_ORIGINS",
     "http://localhost:3000,http://127.0.0.1:3000",
     "The origins of web pages that may call the edge, divided by commas; `*` is any page; its own is always one.",
+);
+
+/// The same, as a file that may change.
+pub const CORS_ORIGINS_FILE: Setting = Setting::new(
+    "ATELIER_CORS_ORIGINS_FILE",
+    "",
+    "A file of those origins, one on each line, in place of ATELIER_CORS_ORIGINS; it is read again when it changes, and a wrong one changes nothing.",
 );
 
 /// What the edge is called from outside.
@@ -36,13 +43,23 @@ pub const TRUSTED_PROXIES: Setting = Setting::new(
 );
 
 /// All settings of the edge.
-pub const SETTINGS: &[Setting] = &[CORS_ORIGINS, PUBLIC_URL, MAX_CALLS, TRUSTED_PROXIES];
+pub const SETTINGS: &[Setting] = &[
+    CORS_ORIGINS,
+    CORS_ORIGINS_FILE,
+    PUBLIC_URL,
+    MAX_CALLS,
+    TRUSTED_PROXIES,
+];
 
 /// The edge's settings, read.
 #[derive(Clone, Debug)]
 pub struct EdgeConfig {
-    /// Which web pages may call (`ATELIER_CORS_ORIGINS`), the edge's own among them.
+    /// Which web pages may call (`ATELIER_CORS_ORIGINS`, or what its file says at the start), the edge's own among them.
     pub origins: Origins,
+    /// The edge's own origins, which no file takes away.
+    pub own: Origins,
+    /// The file that says which others there are (`ATELIER_CORS_ORIGINS_FILE`), where there is one.
+    pub origins_file: Option<FollowedFile>,
     /// The URL by which browsers reach the edge, without a slash at its end (`ATELIER_PUBLIC_URL`).
     pub public_url: String,
     /// How many calls, streams included, are forwarded at once (`ATELIER_EDGE_MAX_CALLS`).
@@ -64,14 +81,25 @@ impl EdgeConfig {
     /// Reads the settings; what cannot be used is told by [`Settings::finish`].
     pub fn read(settings: &Settings) -> Self {
         let public_url = settings.url(&PUBLIC_URL);
-        let mut origins = Origins::default();
+        let mut own = Origins::default();
         if let Some(url) = &public_url {
-            origins.add_own(url);
+            own.add_own(url);
         }
-        for text in settings.list(&CORS_ORIGINS) {
-            if !origins.add(&text) {
-                let what = format!("{text:?} is not an origin such as https://app.example.com");
-                settings.problem(&CORS_ORIGINS, &what);
+        let mut origins = own.clone();
+        let origins_file = settings.text(&CORS_ORIGINS_FILE).map(FollowedFile::new);
+        if let Some(file) = &origins_file {
+            match file.read().and_then(|text| own.and_those_of(&text)) {
+                Ok(all) => origins = all,
+                Err(why) => {
+                    let what = format!("{}: {why}", file.path().display());
+                    settings.problem(&CORS_ORIGINS_FILE, &what);
+                }
+            }
+        } else {
+            for text in settings.list(&CORS_ORIGINS) {
+                if !origins.add(&text) {
+                    settings.problem(&CORS_ORIGINS, &no_origin(&text));
+                }
             }
         }
         let mut proxies = Proxies::default();
@@ -85,6 +113,8 @@ impl EdgeConfig {
             .unwrap_or_default();
         Self {
             origins,
+            own,
+            origins_file,
             public_url: public_url
                 .map(|url| url.as_str().trim_end_matches('/').to_owned())
                 .unwrap_or_default(),
@@ -97,64 +127,10 @@ impl EdgeConfig {
     /// Tells the edge where it really is, once its port is known; pages of that origin are its own.
     pub fn reached_at(&mut self, url: &Url) {
         self.origins.add_own(url);
+        self.own.add_own(url);
         url.as_str()
             .trim_end_matches('/')
             .clone_into(&mut self.public_url);
-    }
-}
-
-/// A set of origins (RFC 6454) of web pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins {
-    any: bool,
-    these: BTreeSet<String>,
-}
-
-impl Origins {
-    /// Whether a page of this origin, as a browser writes it, may call.
-    pub fn allow(&self, origin: &str) -> bool {
-        self.any || self.these.contains(origin)
-    }
-
-    /// Whether a page of any origin may.
-    pub fn are_any(&self) -> bool {
-        self.any
-    }
-
-    /// Adds `*` or one origin, in whatever spelling; `false` when it is neither.
-    pub fn add(&mut self, text: &str) -> bool {
-        if text == "*" {
-            self.any = true;
-            return true;
-        }
-        match Url::parse(text) {
-            Ok(url)
-                if matches!(url.scheme(), "http" | "https")
-                    && url.host_str().is_some()
-                    && url.path() == "/"
-                    && url.query().is_none()
-                    && url.username().is_empty() =>
-            {
-                self.these.insert(url.origin().ascii_serialization());
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Adds the edge's own origin, since a page that the edge serves calls with one too. A loopback address is
-    /// known by three names, and people type any of them.
-    fn add_own(&mut self, url: &Url) {
-        const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
-        self.these.insert(url.origin().ascii_serialization());
-        if url.host_str().is_some_and(|host| LOOPBACK.contains(&host)) {
-            for host in LOOPBACK {
-                let mut twin = url.clone();
-                if twin.set_host(Some(host)).is_ok() {
-                    self.these.insert(twin.origin().ascii_serialization());
-                }
-            }
-        }
     }
 }
 
@@ -212,6 +188,28 @@ mod tests {
         assert!(!config.origins.allow("http://localhost:3000"));
         assert!(!config.origins.allow("http://localhost"));
         assert_eq!(config.public_url, "https://atelier.example");
+    }
+
+    #[test]
+    fn a_file_is_in_place_of_the_list_and_a_wrong_one_is_one_clear_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("origins");
+        let path = path.to_str().unwrap();
+        std::fs::write(path, "https://app.example.com\n").unwrap();
+        let settings = [("ATELIER_CORS_ORIGINS_FILE", path)];
+        let (config, finished) = read(&settings);
+        assert_eq!(finished, Ok(()));
+        for (origin, may) in [
+            ("https://app.example.com", true),
+            ("http://localhost:8080", true),
+            ("http://localhost:3000", false),
+        ] {
+            assert_eq!(config.origins.allow(origin), may, "{origin}");
+        }
+        std::fs::write(path, "https://app.example.com\nnobody\n").unwrap();
+        let line = read(&settings).1.unwrap_err();
+        let start = format!("ATELIER_CORS_ORIGINS_FILE: {path}: line 2: ");
+        assert!(line.starts_with(&start), "{line}");
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! Which web pages may call (the Fetch standard's CORS protocol). A page that may not gets no CORS header at all,
 //! and its grpc-web calls are refused before anything is done.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,8 +11,8 @@ use http::header::{
 };
 use http::{HeaderValue, Method, StatusCode};
 
-use crate::config::Origins;
 use crate::dialect::Dialect;
+use crate::origins::Current;
 use crate::plain;
 
 /// What a page may read of an answer: the status of gRPC, the request id, what is left of its limit, and what a player
@@ -27,7 +25,7 @@ const MAX_AGE: &str = "7200";
 
 /// The outermost layer of the edge.
 pub(crate) async fn guard(
-    State(origins): State<Arc<Origins>>,
+    State(origins): State<Current>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -37,7 +35,9 @@ pub(crate) async fn guard(
     };
     let is_preflight =
         request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let is_allowed = origin.to_str().is_ok_and(|origin| origins.allow(origin));
+    let is_allowed = origin
+        .to_str()
+        .is_ok_and(|origin| origins.now().allow(origin));
     if !is_allowed {
         // A page could send a grpc-web call without a preflight in an old browser or from an extension.
         if is_preflight || Dialect::of_request(headers) != Dialect::Other {

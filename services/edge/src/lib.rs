@@ -10,6 +10,7 @@ mod forward;
 mod health;
 mod keys;
 mod objects;
+mod origins;
 mod page;
 mod plain;
 mod reflection;
@@ -36,12 +37,14 @@ use tokio_util::sync::CancellationToken;
 
 pub use address::Proxies;
 pub use config::{
-    CORS_ORIGINS, EdgeConfig, MAX_CALLS, Origins, PUBLIC_URL, SETTINGS, TRUSTED_PROXIES,
+    CORS_ORIGINS, CORS_ORIGINS_FILE, EdgeConfig, MAX_CALLS, PUBLIC_URL, SETTINGS, TRUSTED_PROXIES,
 };
 use exchange::Exchange;
 pub use exchange::{ApiKeyExchange, Exchanged};
 use forward::{Destinations, Onward};
 use objects::Shelves;
+use origins::Current;
+pub use origins::Origins;
 use retry::Retries;
 
 /// A service behind the edge.
@@ -86,6 +89,17 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
     if door.config.origins.are_any() {
         let what = "pages of any origin may call the edge (ATELIER_CORS_ORIGINS)";
         foundation.stopgaps.uses(Stopgap::AnyOrigin, what);
+    }
+    let origins = Current::new(door.config.origins.clone());
+    if let Some(file) = door.config.origins_file.clone() {
+        let followed = origins.clone().follow(file, door.config.own.clone());
+        let stopped = foundation.stop.clone().cancelled_owned();
+        foundation.tasks.spawn(async move {
+            tokio::select! {
+                () = stopped => {}
+                () = followed => {}
+            }
+        });
     }
     let shelves = Shelves::new(links_of(&door)?);
     let page = page::text(&door);
@@ -146,10 +160,7 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
             address::find,
         ))
         // No page of a foreign origin gets further.
-        .layer(from_fn_with_state(
-            Arc::new(door.config.origins),
-            cors::guard,
-        ))
+        .layer(from_fn_with_state(origins, cors::guard))
         // Outermost: whoever answers may leave the rest of a request unread.
         .layer(from_fn(remainder::read)))
 }

@@ -18,6 +18,7 @@
 //! | [`idempotency`] | the metadata by which a caller allows that his call is made again |
 //! | [`page`] | signed keyset page tokens |
 //! | [`config`] | settings, read from a map |
+//! | [`followed`] | a file that is read again when it changes |
 //! | [`sql`] | rows, in a SQLite file or a PostgreSQL schema: one text of SQL for both |
 //! | [`mongo`] | MongoDB, where an operator has one: tables on which each write is one document |
 //! | [`redis`] | what replicas share while it lasts, where an operator has it |
@@ -33,6 +34,7 @@ pub mod call;
 pub mod check;
 pub mod config;
 pub mod fault;
+pub mod followed;
 pub mod idempotency;
 pub mod identity;
 pub mod inbound;

@@ -7,6 +7,7 @@ mod demo;
 mod faults;
 mod handshake;
 mod invalid;
+mod keyed;
 mod leaving;
 mod limits;
 #[cfg(target_os = "linux")]
@@ -17,8 +18,10 @@ mod policy;
 mod priced;
 mod process;
 mod raw;
+mod reload;
 mod renewal;
 mod replicas;
+mod rolling;
 mod running;
 mod seats;
 mod shared;

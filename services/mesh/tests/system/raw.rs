@@ -97,10 +97,30 @@ where
     S::ResponseBody: Body<Data = Bytes> + Send + 'static,
     <S::ResponseBody as Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    call_keyed(channel, path, token, message, None).await
+}
+
+/// The same, with an `idempotency-key`.
+pub async fn call_keyed<S>(
+    channel: &S,
+    path: &str,
+    token: Option<&str>,
+    message: Bytes,
+    key: Option<&str>,
+) -> Answer
+where
+    S: GrpcService<tonic::body::Body> + Clone,
+    S::ResponseBody: Body<Data = Bytes> + Send + 'static,
+    <S::ResponseBody as Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut request = Request::new(tokio_stream::once(message));
     if let Some(token) = token {
         let value = format!("Bearer {token}").parse().expect("a header's value");
         request.metadata_mut().insert("authorization", value);
+    }
+    if let Some(key) = key {
+        let value = key.parse().expect("a header's value");
+        request.metadata_mut().insert("idempotency-key", value);
     }
     let path: PathAndQuery = path.parse().expect("a path");
     let called = async {

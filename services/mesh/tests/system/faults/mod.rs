@@ -144,7 +144,7 @@ async fn survive(mesh: &mut Mesh, fault: Fault, chance: &mut fastrand::Rng) -> R
 async fn begin(folder: &Path, disk: Option<Disk>) -> (Mesh, Row) {
     let engines = Engines::start(disk);
     let begun = Instant::now();
-    let mesh = Mesh::start_on(folder, engines).await;
+    let mesh = Mesh::start_on(folder, engines, &Ways::default()).await;
     let person = Person::register(&mesh.edges[0]).await;
     answers_again(&mesh.edges, &person, ANSWERS + SLACK).await;
     let recovered = begun.elapsed();

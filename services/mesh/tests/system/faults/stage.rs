@@ -12,6 +12,7 @@ use super::disk::Disk;
 use super::streams::PROVIDER;
 use crate::running::{Launch, Running, free_port};
 use crate::split::{SECRET, SERVICES};
+use crate::web;
 
 /// Where the copies of a role listen, all at its one port.
 const HOSTS: [&str; 2] = ["127.0.0.1", "127.0.0.2"];
@@ -162,6 +163,26 @@ impl Engines {
     }
 }
 
+/// How a mesh is other than usual.
+pub struct Ways {
+    /// Who makes the replies that take their time.
+    pub provider: String,
+    /// More variables of all processes.
+    pub settings: Vec<(&'static str, String)>,
+    /// More variables of the edges.
+    pub of_edges: Vec<(&'static str, String)>,
+}
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self {
+            provider: PROVIDER.to_owned(),
+            settings: Vec::new(),
+            of_edges: Vec::new(),
+        }
+    }
+}
+
 /// The mesh.
 pub struct Mesh {
     /// Its engines.
@@ -170,6 +191,7 @@ pub struct Mesh {
     pub edges: Vec<String>,
     folder: PathBuf,
     settings: Vec<(&'static str, String)>,
+    of_edges: Vec<(&'static str, String)>,
     port: u16,
     running: BTreeMap<(&'static str, usize), Running>,
 }
@@ -177,11 +199,11 @@ pub struct Mesh {
 impl Mesh {
     /// Starts two of each role, all of them at once, on empty databases.
     pub async fn start(folder: &Path) -> Self {
-        Self::start_on(folder, Engines::start(None)).await
+        Self::start_on(folder, Engines::start(None), &Ways::default()).await
     }
 
-    /// The same on these engines.
-    pub async fn start_on(folder: &Path, engines: Engines) -> Self {
+    /// The same on these engines, in other ways than the usual ones.
+    pub async fn start_on(folder: &Path, engines: Engines, ways: &Ways) -> Self {
         let port = free_port();
         let mut settings = engines.variables();
         for (_, name) in SERVICES {
@@ -191,7 +213,7 @@ impl Mesh {
         }
         let edges = HOSTS.map(|host| format!("http://{host}:{port}"));
         let models = folder.join("models.toml");
-        std::fs::write(&models, MODELS.replace("PROVIDER", PROVIDER)).unwrap();
+        std::fs::write(&models, MODELS.replace("PROVIDER", &ways.provider)).unwrap();
         settings.extend([
             ("ATELIER_SECRET", SECRET.to_owned()),
             ("ATELIER_PUBLIC_URL", edges[0].clone()),
@@ -200,11 +222,13 @@ impl Mesh {
             ("ATELIER_MODELS", models.display().to_string()),
             ("ATELIER_LAME_DUCK_SECONDS", "1".to_owned()),
         ]);
+        settings.extend(ways.settings.clone());
         let mut mesh = Self {
             engines,
             edges: edges.into(),
             folder: folder.to_path_buf(),
             settings,
+            of_edges: ways.of_edges.clone(),
             port,
             running: BTreeMap::new(),
         };
@@ -218,7 +242,8 @@ impl Mesh {
         mesh
     }
 
-    fn roles(&self) -> impl Iterator<Item = &'static str> + use<> {
+    /// All roles, the edge last.
+    pub fn roles(&self) -> impl Iterator<Item = &'static str> + use<> {
         let services = SERVICES.iter().map(|(role, _)| *role);
         services.chain(["edge"])
     }
@@ -256,6 +281,7 @@ impl Mesh {
             .args(&["--port", &self.port.to_string(), "--admin-port", "0"])
             .env("ATELIER_HOST", HOSTS[copy])
             .envs(&self.settings)
+            .envs(if role == "edge" { &self.of_edges } else { &[] })
             .envs(more)
     }
 
@@ -275,6 +301,27 @@ impl Mesh {
         let running = self.running.remove(&(role, copy)).expect("it runs");
         let ended = running.ended(Duration::from_secs(40)).await;
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    }
+
+    /// Whether both copies of a role take calls, as all who call it see them.
+    pub async fn is_whole(&self, role: &str) -> bool {
+        for ((of, _), running) in &self.running {
+            if *of == role {
+                let page = web::get(&format!("{}/readyz", running.admin())).await;
+                if page.status != 200 {
+                    return false;
+                }
+            }
+            let page = web::get(&format!("{}/metrics", running.admin())).await;
+            let of_role = format!("atelier_link_endpoints{{role=\"{role}\",state=\"");
+            let known = page.text();
+            let mut states = known.lines().filter_map(|line| line.strip_prefix(&of_role));
+            let is_away = |state: &str| !state.starts_with("serving") && !state.ends_with(" 0");
+            if states.any(is_away) {
+                return false;
+            }
+        }
+        true
     }
 
     /// The admin port of one copy.
