@@ -141,3 +141,21 @@ fn is_grpc<T>(response: &http::Response<T>) -> bool {
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_tonics_timer_alone_are_taken_for_the_deadline() {
+        for (status, over) in [
+            (Status::cancelled("Timeout expired"), true),
+            (Status::cancelled("the caller went away"), false),
+            (Status::unavailable("Timeout expired"), false),
+        ] {
+            let mut headers = http::HeaderMap::new();
+            status.add_header(&mut headers).unwrap();
+            assert_eq!(timed_out(&headers), over, "{status:?}");
+        }
+    }
+}
