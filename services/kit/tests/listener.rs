@@ -179,6 +179,7 @@ async fn half_a_preface_is_not_awaited_for_long() {
 async fn a_connection_that_abandons_what_it_asks_for_is_told_to_go_away() {
     let bounds = Bounds {
         abandoned: 3,
+        silence: (Duration::from_secs(60), Duration::from_secs(1)),
         ..Bounds::default()
     };
     let (address, _dropped, _guard) = listen(Side::Edge, bounds).await;

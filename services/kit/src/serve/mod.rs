@@ -76,7 +76,8 @@ pub struct Bounds {
     pub silence: (Duration, Duration),
     /// How long nothing at all of what is written may be taken.
     pub stalled: Duration,
-    /// How many calls a connection may abandon before they are answered, until it is told to go away.
+    /// How many calls a connection may abandon before they are answered, until it is told to go away; then it has as
+    /// long as for an answer.
     pub abandoned: usize,
     /// After which time a connection is told to go away, so that callers spread anew.
     pub age: Duration,
@@ -294,25 +295,25 @@ impl House {
             counted.watch(router.clone().oneshot(request))
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(io), service));
-        let cut = tokio::select! {
+        let last = tokio::select! {
             ended = connection.as_mut() => return tell(ended),
-            () = self.closing.cancelled() => false,
-            () = sleep(self.bounds.age) => true,
+            () = self.closing.cancelled() => None,
+            () = sleep(self.bounds.age) => (self.side == Side::Edge).then_some(self.bounds.last),
             () = abandoned.too_often(self.bounds.abandoned) => {
                 tracing::debug!("a connection abandons what it asks for");
-                true
+                // It need not say that it has heard of its end.
+                Some(self.bounds.silence.1)
             }
         };
         // It takes no more calls, says so, and ends with the last that runs.
         connection.as_mut().graceful_shutdown();
-        if cut && self.side == Side::Edge {
-            // A caller who takes nothing of what is sent would keep it for ever.
-            match timeout(self.bounds.last, connection).await {
-                Ok(ended) => tell(ended),
-                Err(_) => tracing::debug!("a connection did not end and was cut"),
-            }
-        } else {
-            tell(connection.await);
+        let Some(last) = last else {
+            return tell(connection.await);
+        };
+        // A caller who takes nothing of what is sent would keep it for ever.
+        match timeout(last, connection).await {
+            Ok(ended) => tell(ended),
+            Err(_) => tracing::debug!("a connection did not end and was cut"),
         }
     }
 }

@@ -22,10 +22,13 @@ const LARGE: &str = "/atelier.llm_chat.v1.LlmChatService/Complete";
 const MIB: usize = 1024 * 1024;
 /// How many calls one connection may have under way.
 const STREAMS: u32 = 200;
+/// How many calls the edge takes: those of one connection, and a few.
+const PLACES: &str = "230";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_bounded_before_they_are_read_and_callers_who_do_not_read_by_their_deadline() {
-    let stage = Stage::start("Messages and readers", CEILING, &[]).await;
+    let settings = [("ATELIER_EDGE_MAX_CALLS", PLACES)];
+    let stage = Stage::start("Messages and readers", CEILING, &settings).await;
     let person = Person::register(stage.mesh.edge()).await;
     let token = format!("Bearer {}", person.tokens.access_token);
     for (name, declared, code) in [
@@ -146,6 +149,7 @@ async fn bomb(stage: &Stage, token: &str) -> Outcome {
         .await
         .unwrap();
     let mut wire = stage.wire().await;
+    wire.agree().await;
     let mut block = headers(LARGE, Some(token), None);
     literal("grpc-encoding", "gzip", &mut block);
     wire.send(&frame(HEADERS, END_HEADERS, 1, &block)).await;
@@ -170,6 +174,7 @@ async fn bomb(stage: &Stage, token: &str) -> Outcome {
 async fn endless(stage: &Stage, token: Option<&str>) -> Outcome {
     const EACH: usize = 32 * 1024;
     let mut wire = stage.wire().await;
+    wire.agree().await;
     let block = headers(LARGE, token, Some("3S"));
     let streams: Vec<u32> = (0..STREAMS).map(|n| 2 * n + 1).collect();
     let mut sent = 0;
@@ -205,19 +210,18 @@ async fn endless(stage: &Stage, token: Option<&str>) -> Outcome {
     )
 }
 
-/// How many calls the edge has under way.
-async fn under_way(stage: &Stage) -> f64 {
-    let page = web::get(&format!("{}/metrics", stage.mesh.admin()))
-        .await
-        .text();
-    let name = r#"atelier_rpc_in_flight{service="edge"} "#;
-    let line = page.lines().find_map(|line| line.strip_prefix(name));
+/// How many calls a service has under way.
+async fn under_way(stage: &Stage, service: &str) -> f64 {
+    let page = web::get(&format!("{}/metrics", stage.mesh.admin())).await;
+    let name = format!("atelier_rpc_in_flight{{service=\"{service}\"}} ");
+    let page = page.text();
+    let line = page.lines().find_map(|line| line.strip_prefix(&name));
     line.and_then(|number| number.parse().ok())
         .expect("a number")
 }
 
-/// Replies that are told, piece by piece, to somebody who has no room for any of them.
-async fn shut(stage: &Stage, token: &str) -> Outcome {
+/// As many calls for a reply in pieces as a connection may have, of somebody who has no room for any piece.
+async fn ask(stage: &Stage, token: &str) -> Wire {
     let mut wire = Wire::open(stage.port, STRANGER, &[(4, 0)]).await;
     let block = headers(LARGE, Some(token), Some("5S"));
     let said = chat::InputMessage {
@@ -229,33 +233,43 @@ async fn shut(stage: &Stage, token: &str) -> Outcome {
         ..Default::default()
     };
     let request = request.encode_to_vec();
-    let begun = Instant::now();
-    for n in 0..STREAMS {
-        let stream = 2 * n + 1;
+    let body = message(false, request.len(), &request);
+    for stream in (0..STREAMS).map(|n| 2 * n + 1) {
         wire.send(&frame(HEADERS, END_HEADERS, stream, &block))
             .await;
-        let body = message(false, request.len(), &request);
         wire.send(&frame(DATA, END_STREAM, stream, &body)).await;
     }
-    assert!(wire.answered(1).await);
-    let most = under_way(stage).await;
-    assert!(
-        most > f64::from(STREAMS / 2),
-        "only {most} calls are under way"
-    );
-    let mut left = most;
-    // Whoever is served meanwhile has one under way, at most.
-    while left > 1.0 {
-        assert!(begun.elapsed() < ANSWER, "{left} calls are still under way");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        left = under_way(stage).await;
+    for stream in (0..STREAMS).map(|n| 2 * n + 1) {
+        assert!(wire.answered(stream).await);
+        // Some may be told that one account has too many waiting; none that there is no place for it.
+        let status = wire.heard(|heard| heard.header(stream, "grpc-status").map(str::to_owned));
+        assert_ne!(status.as_deref(), Some("14"), "stream {stream}");
     }
+    wire
+}
+
+/// Its calls keep no place and nothing behind them busy when their time is over, though nobody can be told.
+async fn shut(stage: &Stage, token: &str) -> Outcome {
+    let begun = Instant::now();
+    let wire = ask(stage, token).await;
+    let most = under_way(stage, "llm-chat").await;
+    assert!(most > 0.0, "none is under way");
+    while under_way(stage, "llm-chat").await > 0.0 {
+        assert!(begun.elapsed() < ANSWER, "some are still under way");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let over = begun.elapsed();
     assert!(wire.heard(|heard| heard.data.is_empty()));
+    // There is no room for both: the first have given their places back.
+    let again = ask(stage, token).await;
+    assert!(again.heard(|heard| heard.data.is_empty()));
     Outcome::new(
-        format!("{STREAMS} calls for a reply in pieces, with a window of 0 and a deadline of 5 s"),
         format!(
-            "headers; {most} under way, none {:.1} s after the first",
-            begun.elapsed().as_secs_f64()
+            "twice {STREAMS} calls for a reply in pieces, with a window of 0 and a deadline of 5 s"
+        ),
+        format!(
+            "headers; {most} under way behind the edge, none {:.1} s after the first, and their {PLACES} places are free",
+            over.as_secs_f64()
         ),
     )
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use atelier_proto::users::v1::LoginRequest;
+use prost::Message as _;
+
 use super::hpack::literal;
 use super::stage::{OPEN, Outcome, STRANGER, Stage};
 use super::wire::{
-    DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GO_AWAY, HEADERS, PING, PRIORITY, RESET,
-    SETTINGS, WINDOW_UPDATE, Wire, call, frame, reset,
+    DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GO_AWAY, HEADERS, Heard, PING, PRIORITY,
+    RESET, SETTINGS, WINDOW_UPDATE, Wire, call, frame, message, reset,
 };
 
 /// What the process may take while it is flooded.
@@ -24,6 +27,10 @@ async fn floods_of_frames_end_with_their_connection_or_cost_nobody_anything() {
     stage.attack("malformed streams", malformed(&stage)).await;
     stage
         .attack("rapid reset, in one burst", burst(&stage))
+        .await;
+    let running = running(&stage);
+    stage
+        .attack("rapid reset, of calls that work", running)
         .await;
     let paced = paced(&stage);
     stage
@@ -99,8 +106,8 @@ async fn calmed(wire: &Wire) -> usize {
 async fn malformed(stage: &Stage) -> Outcome {
     let mut wire = stage.wire().await;
     let mut block = call(OPEN);
-    // A name in capitals is no name.
-    literal("X-Wrong", "x", &mut block);
+    // A header of HTTP/1.1, which may not be here.
+    literal("connection", "close", &mut block);
     let mut sent = 0;
     while sent < 1100 && wire.heard(|heard| heard.gone.is_none()) {
         let stream = 2 * sent + 1;
@@ -114,7 +121,7 @@ async fn malformed(stage: &Stage) -> Outcome {
     assert_eq!(wire.heard(|heard| heard.gone), Some(ENHANCE_YOUR_CALM));
     assert!(wire.ends(ANSWER).await.is_some());
     Outcome::new(
-        format!("{sent} of at most 1,100 HEADERS with a name in capitals"),
+        format!("{sent} of at most 1,100 HEADERS with what may not be in them"),
         format!("{resets} × RST_STREAM, then GOAWAY (ENHANCE_YOUR_CALM) and the end"),
     )
 }
@@ -137,7 +144,7 @@ async fn burst(stage: &Stage) -> Outcome {
     let streams = taken / (flood.len() / 20_000);
     Outcome::new(
         format!("20,000 × HEADERS and RST_STREAM, of which {streams} were taken"),
-        format!("GOAWAY ({}) and the end", code(&wire)),
+        format!("GOAWAY ({}) and the end", wire.heard(Heard::farewell)),
     )
 }
 
@@ -164,19 +171,45 @@ async fn paced(stage: &Stage) -> Outcome {
     assert!(sent < 20_000);
     Outcome::new(
         format!("{sent} × HEADERS, and RST_STREAM once they ran"),
-        format!("GOAWAY ({})", code(&wire)),
+        format!("GOAWAY ({})", wire.heard(Heard::farewell)),
     )
 }
 
-fn code(wire: &Wire) -> &'static str {
-    match wire.heard(|heard| heard.gone) {
-        Some(0) => "NO_ERROR",
-        Some(1) => "PROTOCOL_ERROR",
-        Some(3) => "FLOW_CONTROL_ERROR",
-        Some(6) => "FRAME_SIZE_ERROR",
-        Some(ENHANCE_YOUR_CALM) => "ENHANCE_YOUR_CALM",
-        _ => "another code",
+/// Sign-ins that are abandoned while a password is hashed for them.
+async fn running(stage: &Stage) -> Outcome {
+    let mut wire = stage.wire().await;
+    let block = call("/atelier.users.v1.UsersService/Login");
+    let login = LoginRequest {
+        email: "nobody@example.com".to_owned(),
+        password: "a password that is long enough".to_owned(),
+        ..Default::default()
+    };
+    let login = login.encode_to_vec();
+    let body = message(false, login.len(), &login);
+    let mut sent = 0;
+    while sent < 20_000 && wire.heard(|heard| heard.ended.is_none()) {
+        let streams = (sent..sent + 20).map(|n| 2 * n + 1);
+        let begun: Vec<u8> = streams
+            .clone()
+            .flat_map(|stream| {
+                let head = frame(HEADERS, END_HEADERS, stream, &block);
+                [head, frame(DATA, END_STREAM, stream, &body)].concat()
+            })
+            .collect();
+        wire.send(&begun).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let dropped: Vec<u8> = streams.flat_map(reset).collect();
+        if !wire.send(&dropped).await || wire.heard(|heard| heard.gone.is_some()) {
+            break;
+        }
+        sent += 20;
     }
+    calmed(&wire).await;
+    assert!(wire.ends(ANSWER).await.is_some(), "it goes on");
+    Outcome::new(
+        format!("{sent} × Login, and RST_STREAM 30 ms later"),
+        format!("GOAWAY ({}) and the end", wire.heard(Heard::farewell)),
+    )
 }
 
 /// A flood that is legal, or is ended: while it lasts, the answers to it are read.
@@ -192,23 +225,24 @@ async fn heard(stage: &Stage, name: &str, flood: &[u8]) -> Outcome {
         }
         sent += 1000;
     }
-    // The connection answers still, or has been ended.
+    // The connection answers still, each PING, or has been ended.
     wire.send(&frame(PING, 0, 0, &[1; 8])).await;
-    let through = |heard: &super::wire::Heard| heard.gone.is_some() || heard.count(PING) > 0;
+    let pings = if name == "PING" { sent + 1 } else { 1 };
+    let through = |heard: &Heard| heard.gone.is_some() || heard.count(PING) >= pings;
     assert!(
         wire.hears(ANSWER, through).await,
         "{name}: neither heard nor told"
     );
     let answers = match name {
         "SETTINGS" => wire.heard(|heard| heard.count(SETTINGS) - 1),
-        "PING" => wire.heard(|heard| heard.count(PING)),
+        "PING" => wire.heard(|heard| heard.count(PING) - 1),
         _ => 0,
     };
     let gone = wire.heard(|heard| heard.gone.is_some());
     let answered = match (gone, answers) {
-        (true, _) => format!("GOAWAY ({}), {answers} acknowledged before", code(&wire)),
+        (true, _) => format!("GOAWAY ({})", wire.heard(Heard::farewell)),
         (false, 0) => "nothing, and the connection answers".to_owned(),
-        (false, _) => "each acknowledged, and the connection answers".to_owned(),
+        (false, _) => format!("{answers} acknowledged, and the connection answers"),
     };
     Outcome::new(format!("{sent} frames"), answered)
 }
@@ -235,6 +269,6 @@ async fn refused(stage: &Stage, wrong: Vec<u8>, expected: u32) -> Outcome {
     assert_eq!(wire.heard(|heard| heard.count(GO_AWAY)), 1);
     Outcome::new(
         format!("{} bytes", wrong.len()),
-        format!("GOAWAY ({}) and the end", code(&wire)),
+        format!("GOAWAY ({}) and the end", wire.heard(Heard::farewell)),
     )
 }

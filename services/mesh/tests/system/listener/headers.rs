@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::hpack::{indexed, literal};
 use super::stage::{OPEN, Outcome, Stage};
-use super::wire::{
-    CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, Wire, call, frame,
-};
+use super::wire::{CONTINUATION, END_HEADERS, END_STREAM, HEADERS, Heard, Wire, call, frame};
 
 /// What the process may take while it is sent headers.
 const CEILING: usize = 256;
@@ -47,14 +45,10 @@ async fn endless(stage: &Stage, piece: &[u8]) -> Outcome {
     }
     assert!(wire.ends(ANSWER).await.is_some(), "it goes on after {sent}");
     assert!(sent < 100_000);
-    let gone = wire.heard(|heard| heard.gone);
+    assert!(wire.heard(|heard| heard.gone.is_some()));
     Outcome::new(
         format!("HEADERS and {sent} × CONTINUATION, none the last"),
-        match gone {
-            Some(ENHANCE_YOUR_CALM) => "GOAWAY (ENHANCE_YOUR_CALM) and the end".to_owned(),
-            Some(code) => format!("GOAWAY ({code}) and the end"),
-            None => "the end".to_owned(),
-        },
+        format!("GOAWAY ({}) and the end", wire.heard(Heard::farewell)),
     )
 }
 
@@ -79,7 +73,7 @@ async fn told(wire: &Wire, stream: u32) -> String {
             "status 431".to_owned()
         }
         (None, Some(code), _) => format!("RST_STREAM ({code})"),
-        (None, None, Some(code)) => format!("GOAWAY ({code})"),
+        (None, None, Some(_)) => format!("GOAWAY ({})", wire.heard(Heard::farewell)),
         (None, None, None) => panic!("it was not refused"),
     }
 }

@@ -97,6 +97,19 @@ impl Heard {
         Some(&found.1)
     }
 
+    /// The name of the code with which it has told the connection to go away.
+    pub fn farewell(&self) -> &'static str {
+        match self.gone {
+            None => "none",
+            Some(0) => "NO_ERROR",
+            Some(1) => "PROTOCOL_ERROR",
+            Some(3) => "FLOW_CONTROL_ERROR",
+            Some(6) => "FRAME_SIZE_ERROR",
+            Some(ENHANCE_YOUR_CALM) => "ENHANCE_YOUR_CALM",
+            Some(_) => "another code",
+        }
+    }
+
     /// How many frames of a kind there were.
     pub fn count(&self, kind: u8) -> usize {
         self.frames.get(&kind).copied().unwrap_or(0)
@@ -144,6 +157,13 @@ impl Wire {
         let mut wire = Self::over(connect(port, from).await.expect("it accepts"));
         wire.begin(settings).await;
         wire
+    }
+
+    /// Acknowledges the settings of the other side: its windows hold from then on, that of the connection too.
+    pub async fn agree(&mut self) {
+        let told = |heard: &Heard| !heard.settings.is_empty() && heard.count(WINDOW_UPDATE) > 0;
+        assert!(self.hears(PATIENCE, told).await);
+        self.send(&frame(SETTINGS, END_STREAM, 0, &[])).await;
     }
 
     fn over(socket: TcpStream) -> Self {
