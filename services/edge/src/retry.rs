@@ -100,7 +100,7 @@ fn may_repeat(policy: &Policy, headers: &HeaderMap) -> bool {
         Idempotency::Keyed => headers.contains_key(idempotency::KEY),
         Idempotency::None => false,
     };
-    is_harmless && !policy.server_streaming
+    is_harmless && !policy.client_streaming && !policy.server_streaming
 }
 
 /// One attempt.
@@ -152,6 +152,7 @@ mod tests {
             idempotency,
             max_request_bytes: 1024,
             deadline: Duration::from_secs(1),
+            client_streaming: false,
             server_streaming,
             scope: None,
         }

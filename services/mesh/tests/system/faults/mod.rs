@@ -10,7 +10,7 @@ mod look;
 mod page;
 mod recovery;
 pub mod stage;
-mod streams;
+pub mod streams;
 mod things;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -27,7 +27,7 @@ use self::fault::{Fault, Scene};
 use self::load::Load;
 use self::page::{Held, Row};
 use self::recovery::answers_again;
-use self::stage::{Engine, Engines, Mesh};
+use self::stage::{Engine, Engines, Mesh, Ways};
 use self::streams::Streams;
 use self::things::{all_answers, passes};
 use crate::people::Person;

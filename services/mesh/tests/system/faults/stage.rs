@@ -171,6 +171,8 @@ pub struct Ways {
     pub settings: Vec<(&'static str, String)>,
     /// More variables of the edges.
     pub of_edges: Vec<(&'static str, String)>,
+    /// The roles whose two processes have one folder.
+    pub shared: Vec<&'static str>,
 }
 
 impl Default for Ways {
@@ -179,6 +181,7 @@ impl Default for Ways {
             provider: PROVIDER.to_owned(),
             settings: Vec::new(),
             of_edges: Vec::new(),
+            shared: Vec::new(),
         }
     }
 }
@@ -192,6 +195,7 @@ pub struct Mesh {
     folder: PathBuf,
     settings: Vec<(&'static str, String)>,
     of_edges: Vec<(&'static str, String)>,
+    shared: Vec<&'static str>,
     port: u16,
     running: BTreeMap<(&'static str, usize), Running>,
 }
@@ -229,6 +233,7 @@ impl Mesh {
             folder: folder.to_path_buf(),
             settings,
             of_edges: ways.of_edges.clone(),
+            shared: ways.shared.clone(),
             port,
             running: BTreeMap::new(),
         };
@@ -275,7 +280,10 @@ impl Mesh {
     }
 
     fn launch(&self, role: &'static str, copy: usize, more: &[(&'static str, String)]) -> Launch {
-        let data = self.folder.join(format!("{role}-{copy}"));
+        let data = match self.shared.contains(&role) {
+            true => self.folder.join(role),
+            false => self.folder.join(format!("{role}-{copy}")),
+        };
         Launch::new(&[role])
             .args(&["--data", &data.display().to_string()])
             .args(&["--port", &self.port.to_string(), "--admin-port", "0"])
