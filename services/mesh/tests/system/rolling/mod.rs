@@ -42,7 +42,10 @@ async fn every_service_restarts_under_load_and_no_call_fails_and_every_stream_go
     let ways = Ways {
         provider: format!("simulator://?{SCRIPT}"),
         settings: vec![
-            ("ATELIER_ALLOW", "offline,simulator,mail-folder,sqlite".to_owned()),
+            (
+                "ATELIER_ALLOW",
+                "offline,simulator,mail-folder,sqlite".to_owned(),
+            ),
             ("ATELIER_CHAT_AT_ONCE", "200".to_owned()),
             ("ATELIER_DRAIN_SECONDS", "30".to_owned()),
             // Conversations and usage in a file that both processes share: what stands in for MongoDB here holds no such load.

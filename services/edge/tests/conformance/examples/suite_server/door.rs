@@ -68,6 +68,7 @@ impl Open {
             api_keys: Arc::new(Nobody),
             object_roles: Vec::new(),
             limits: Arc::new(Limits::local(Table::unlimited())),
+            leaving: CancellationToken::new(),
         };
         let router = atelier_edge::build(door, &foundation("edge", folder.path()))?;
         let socket = bind(([127, 0, 0, 1], 0).into()).await?;
