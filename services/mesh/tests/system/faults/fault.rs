@@ -78,10 +78,10 @@ impl Fault {
             Self::Left(role) => format!("one of two {role} processes told to go (SIGTERM)"),
             Self::Skewed(role) => format!("one of two {role} processes two minutes ahead"),
             Self::Streaming(Removal::Kill) => {
-                format!("one of two {CHAT} processes killed (SIGKILL)")
+                format!("one of two {CHAT} processes killed (SIGKILL) while streams are open")
             }
             Self::Streaming(Removal::Term) => {
-                format!("one of two {CHAT} processes told to go (SIGTERM)")
+                format!("one of two {CHAT} processes told to go (SIGTERM) while streams are open")
             }
             Self::EngineKilled(engine) => format!("{} killed (SIGKILL)", engine.name()),
             Self::EngineFrozen(engine) => {

@@ -87,7 +87,7 @@ async fn survive(mesh: &mut Mesh, fault: Fault, chance: &mut fastrand::Rng) -> R
         if let Some(streams) = streams {
             let heard = streams.heard(0).await;
             name += &format!(
-                " while {} streams are open ({} cut off and resumed)",
+                ": {} of them, cut off and resumed {} times",
                 heard.streams, heard.cut
             );
             let resumed = heard.resumed.map(|at| at.duration_since(since));

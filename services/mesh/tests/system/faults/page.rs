@@ -71,8 +71,8 @@ pub fn write(engines: &str, how: &str, machine: &str, rows: &[Row], failed: &[St
 # What a mesh in earnest survives
 
 This page is written by `just faults`, which runs `services/mesh/tests/system/faults`: two processes of each role on loopback, on
-{engines} (its writes one at a time, and without indexes). Callers register, talk, draw, speak and read through both
-edges; then one thing fails, is away for four seconds, and comes back. After each fault every write that a caller was told is done is looked for:
+{engines}.
+FerretDB takes one write at a time here, and has no indexes. Callers register, talk, draw, speak and read through both edges; then one thing fails, is away for four seconds, and comes back. After each fault every write that a caller was told is done is looked for:
 accounts sign in, conversations have their messages, pictures and speeches are fetched from where they are listed, and each generation is
 counted once.
 
