@@ -30,7 +30,8 @@ impl Drop for Dropped {
     }
 }
 
-/// Serves `/`, an answer without end, of which it is told when it is dropped, and `/never`, no answer.
+/// Serves `/`, an answer without end, of which it is told when it is dropped, `/never`, no answer, and
+/// `/read`, what was sent.
 async fn listen(side: Side, bounds: Bounds) -> (SocketAddr, mpsc::Receiver<()>, DropGuard) {
     let (tell, dropped) = mpsc::channel(1);
     let endless = move || {
@@ -44,7 +45,8 @@ async fn listen(side: Side, bounds: Bounds) -> (SocketAddr, mpsc::Receiver<()>, 
     };
     let router = Router::new()
         .route("/", get(endless))
-        .route("/never", get(std::future::pending::<()>));
+        .route("/never", get(std::future::pending::<()>))
+        .route("/read", get(|body: Bytes| async move { body }));
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let address = listener.local_addr().unwrap();
     let closing = CancellationToken::new();
@@ -186,7 +188,15 @@ async fn a_connection_that_abandons_what_it_asks_for_is_told_to_go_away() {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(&begin()).await.unwrap();
     for stream in [1, 3, 5, 7] {
-        socket.write_all(&ask(stream, "/never")).await.unwrap();
+        // Of two the whole request is there, and of two the body is awaited.
+        let (path, all) = if stream < 4 {
+            ("/never", 5)
+        } else {
+            ("/read", 4)
+        };
+        let mut asked = ask(stream, path);
+        asked[4] = all;
+        socket.write_all(&asked).await.unwrap();
         // It runs by then.
         tokio::time::sleep(Duration::from_millis(100)).await;
         socket

@@ -292,6 +292,7 @@ impl House {
         let counted = abandoned.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(from.clone());
+            let request = request.map(|body| counted.body(body));
             counted.watch(router.clone().oneshot(request))
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(io), service));

@@ -23,7 +23,7 @@ struct Slow {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_who_do_not_go_on_are_ended_by_a_clock() {
-    let stage = Stage::start("Slow and gone", CEILING, &[]).await;
+    let stage = Stage::start("Absent", CEILING, &[]).await;
     let (opening, head, silence) = (10, 30, 40);
     let slow = |first: &[u8], then, ends_after| Slow {
         first: first.to_vec(),
