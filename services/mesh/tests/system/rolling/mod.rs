@@ -1,5 +1,6 @@
 //! A rolling restart: each process of each role is told to go and started again, one after the other, under calls at a fixed
-//! pace and open streams. No unary call fails, and every stream goes on where it was.
+//! pace and open streams. No unary call fails, and every stream goes on where it was. Nothing is written by the calls into the
+//! file of conversations, which two processes share here: its one writer keeps up with the replies alone on a busy machine.
 
 mod callers;
 mod streams;
