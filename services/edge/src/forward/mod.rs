@@ -92,7 +92,7 @@ async fn pass(
         // The link writes the remaining time, the trace and the request id from it.
         onward.extensions_mut().insert(call.clone());
     }
-    let response = retries.send(*service, link, onward).await?;
+    let response = retries.send(service, link, onward).await?;
     if !is_grpc(&response) {
         let status = response.status();
         tracing::warn!(http.status = %status, path = parts.uri.path(), "a peer answered without gRPC");
