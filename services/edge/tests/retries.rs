@@ -359,7 +359,8 @@ async fn no_more_is_sent_again_than_a_fifth_and_ten_a_second() {
     let begun = Instant::now();
     let calls = (0..CALLS).map(|_| edge.reads());
     for answer in futures_util::future::join_all(calls).await {
-        assert!(is_away(answer));
+        let told = format!("{answer:?}");
+        assert!(is_away(answer), "{told}");
     }
     let again = replica.heard().len() - CALLS;
     // Ten a second are those of the last ten seconds, and of those that it took.

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +34,8 @@ use crate::tls::{self, Secured, ServerTls};
 
 /// How long to wait when the system has nothing left to accept with, as in too many open files.
 const BREATH: Duration = Duration::from_millis(100);
+/// How many connections may wait to be accepted; what Linux allows a socket unless it is told otherwise.
+const BACKLOG: u32 = 4096;
 /// What a call's name, its token and its metadata have room in.
 const HEADERS: u32 = 16 * 1024;
 /// What a connection keeps at most of what it reads and of what it writes, for HTTP/1.1 in all and for HTTP/2 each stream.
@@ -117,9 +119,17 @@ impl Default for Bounds {
     }
 }
 
-/// Binds a socket for [`Listener::Tcp`].
+/// Binds a socket for [`Listener::Tcp`], with room for those who come all at once: the usual 128 are too few for the callers
+/// of a replica that was just started, and whoever finds no room is reset.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As `TcpListener::bind` does: a port is free as soon as its process has ended.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `closing`: then no connection is accepted, those there are told to go away, and running calls go
