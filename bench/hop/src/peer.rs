@@ -119,6 +119,7 @@ fn guarded(routes: Router, issuer: &Issuer) -> Router {
         idempotency: Idempotency::Safe,
         max_request_bytes: 1 << 20,
         deadline: Duration::from_secs(20),
+        client_streaming: false,
         server_streaming: false,
         scope: None,
     };

@@ -55,17 +55,16 @@ impl Engines {
     }
 
     /// Asks each of them.
-    pub async fn versions(&mut self) -> anyhow::Result<Versions> {
+    pub async fn versions(&self) -> anyhow::Result<Versions> {
         let (mongo, is_stand_in) = self.mongo_version().await?;
         let redis = self.redis.cli(&["INFO", "server"]);
         let redis = line_of(&redis, "redis_version:").context("no version of Redis")?;
-        let gateway = gateway_version(self.s3.server())?;
         Ok(Versions {
             postgres: self.postgres.version().await?,
             mongo,
             is_stand_in,
             redis: format!("Redis {redis}"),
-            s3: format!("Versity S3 gateway {gateway}"),
+            s3: format!("Versity S3 gateway {}", self.s3.version()),
         })
     }
 
@@ -91,16 +90,6 @@ impl Engines {
 fn line_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = text.lines();
     lines.find_map(|line| Some(line.strip_prefix(name)?.trim()))
-}
-
-/// The version of a gateway that runs: its folder is named by it. One that `go install` has built says nothing of it itself.
-fn gateway_version(server: &Private) -> anyhow::Result<String> {
-    let pid = std::fs::read_to_string(server.place().join("server.pid"))?;
-    let program = std::fs::read_link(format!("/proc/{}/exe", pid.trim()))?;
-    let folder = program.parent().and_then(|folder| folder.file_name());
-    let folder = folder.unwrap_or_default().to_string_lossy();
-    let version = folder.strip_prefix("versitygw-");
-    Ok(version.unwrap_or("of unknown version").to_owned())
 }
 
 /// A PostgreSQL server with its own settings. That of the tests does not wait for the disk, because it is killed and its

@@ -207,7 +207,7 @@ fn main() -> anyhow::Result<()> {
     // As the program has it: logs are filtered, calls are counted.
     Telemetry::start(&TelemetryConfig::read(&Settings::new([])))?;
     let page = Page::begin("ports", "What each port manages in a second", &args.output);
-    let mut engines = Engines::start()?;
+    let engines = Engines::start()?;
     let runtime = tokio::runtime::Runtime::new()?;
     // What is dropped in the end may want to close its connections.
     let _inside = runtime.enter();

@@ -196,6 +196,7 @@ impl Stand {
             idempotency: Idempotency::Safe,
             max_request_bytes: 1024,
             deadline: Duration::from_secs(20),
+            client_streaming: false,
             server_streaming: false,
             scope: None,
         };
