@@ -21,6 +21,15 @@ pub const UNLIMITED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/unlimite
 /// A file of plans that count nothing, for the same reason.
 pub const UNCOUNTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uncounted.toml");
 
+/// The turn of a test that takes the whole machine.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Waits for the turn among the tests that take the whole machine, and keeps it: two of them at once would be slower than their
+/// bounds, and what one of them tells of a load would be about the other.
+pub async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    ALONE.lock().await
+}
+
 /// How the program is started: nothing of this process's environment but the path reaches it, nothing is limited, and no
 /// generation is counted.
 pub struct Launch(Command);

@@ -31,7 +31,7 @@ use self::stage::{Engine, Engines, Mesh, Ways};
 use self::streams::Streams;
 use self::things::{all_answers, passes};
 use crate::people::Person;
-use crate::running::eventually;
+use crate::running::{alone, eventually};
 use crate::web;
 
 /// How many people there are.
@@ -164,6 +164,7 @@ async fn begin(folder: &Path, disk: Option<Disk>) -> (Mesh, Row) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_under_load_loses_nothing() {
+    let _alone = alone().await;
     let rounds = campaign::size("ATELIER_CAMPAIGN_FAULTS", 0);
     let seed = campaign::seed(7);
     let mut chance = fastrand::Rng::with_seed(seed);
@@ -247,6 +248,7 @@ async fn readiness(mesh: &Mesh, role: &'static str) -> (u16, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_names_the_engine_that_is_missing_and_liveness_asks_none() {
+    let _alone = alone().await;
     let folder = tempfile::tempdir().unwrap();
     let mut mesh = Mesh::start(folder.path()).await;
     let ada = Person::register(&mesh.edges[0]).await;

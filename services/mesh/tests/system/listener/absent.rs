@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::stage::{Attack, OPEN, Outcome, STRANGER, Stage};
 use super::wire::{HEADERS, Wire, call, frame};
+use crate::running::alone;
 
 /// What the process may take while it waits for them.
 const CEILING: usize = 256;
@@ -23,6 +24,7 @@ struct Slow {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_who_do_not_go_on_are_ended_by_a_clock() {
+    let _alone = alone().await;
     let stage = Stage::start("Absent", CEILING, &[]).await;
     let (opening, head, silence) = (10, 30, 40);
     let slow = |first: &[u8], then, ends_after| Slow {
@@ -72,6 +74,7 @@ async fn callers_who_do_not_go_on_are_ended_by_a_clock() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn handshakes_that_never_come_keep_nobody_out() {
+    let _alone = alone().await;
     let stage = Stage::start("TLS", CEILING, &[("ATELIER_EDGE_TLS", "development")]).await;
     // The head of a record of a handshake, and of a ClientHello.
     let half = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::stage::{Outcome, Stage};
 use super::wire::{END_STREAM, PING, PREFACE, SETTINGS, connect, frame};
-use crate::running::eventually;
+use crate::running::{alone, eventually};
 
 /// What the process may take with all of them: half of what a pod has.
 const CEILING: usize = 512;
@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_idle_connections_are_borne_and_one_client_has_no_more_than_its_share() {
+    let _alone = alone().await;
     allow_files(MOST as u64 + FILES);
     let settings = [
         ("ATELIER_EDGE_MAX_CONNECTIONS", MOST.to_string()),

@@ -11,6 +11,7 @@ use super::wire::{
     DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GO_AWAY, HEADERS, Heard, PING, PRIORITY,
     RESET, SETTINGS, WINDOW_UPDATE, Wire, call, frame, message, reset,
 };
+use crate::running::alone;
 
 /// What the process may take while it is flooded.
 const CEILING: usize = 256;
@@ -21,6 +22,7 @@ const FLOOD: u32 = 100_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn floods_of_frames_end_with_their_connection_or_cost_nobody_anything() {
+    let _alone = alone().await;
     let stage = Stage::start("Floods", CEILING, &[]).await;
     let announced = announced(&stage);
     stage.attack("none", announced).await;

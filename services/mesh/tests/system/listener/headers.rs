@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::hpack::{indexed, literal};
 use super::stage::{OPEN, Outcome, Stage};
 use super::wire::{CONTINUATION, END_HEADERS, END_STREAM, HEADERS, Heard, Wire, call, frame};
+use crate::running::alone;
 
 /// What the process may take while it is sent headers.
 const CEILING: usize = 256;
@@ -13,6 +14,7 @@ const ANSWER: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_are_bounded_before_they_are_kept() {
+    let _alone = alone().await;
     let stage = Stage::start("Headers", CEILING, &[]).await;
     for (name, piece) in [
         ("empty CONTINUATION without end", Vec::new()),

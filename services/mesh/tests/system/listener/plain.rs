@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use super::stage::{OPEN, Outcome, STRANGER, Stage};
 use super::wire::connect;
+use crate::running::alone;
 
 /// What the process may take while it is asked strange things.
 const CEILING: usize = 256;
@@ -17,6 +18,7 @@ const SILENCE: Duration = Duration::from_millis(700);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_of_the_older_protocol_are_bounded_and_never_read_in_two_ways() {
+    let _alone = alone().await;
     let stage = Stage::start("HTTP/1.1", CEILING, &[]).await;
     let get = |headers: &str| format!("GET / HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
     let post = |headers: &str, body: &str| {

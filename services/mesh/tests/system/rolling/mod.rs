@@ -14,7 +14,7 @@ use self::callers::Calls;
 use self::streams::Streams;
 use crate::faults::stage::{Engines, Mesh, Ways};
 use crate::people::Person;
-use crate::running::eventually;
+use crate::running::{alone, eventually};
 
 /// How many calls a second begin, as long as the machine can hold it, and how many streams are open; a campaign
 /// (`ATELIER_CAMPAIGN_ROLLING_CALLS=200 ATELIER_CAMPAIGN_ROLLING_STREAMS=50`) asks for more.
@@ -39,6 +39,7 @@ fn client(edges: &[String]) -> Link {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_service_restarts_under_load_and_no_call_fails_and_every_stream_goes_on() {
+    let _alone = alone().await;
     let folder = tempfile::tempdir().unwrap();
     let ways = Ways {
         provider: format!("simulator://?{SCRIPT}"),

@@ -20,7 +20,7 @@ use self::life::{Ended, Errors, Life, Medium, hear};
 use self::stage::{Process, Provider, TwoReplicas};
 use self::watcher::Watcher;
 use crate::people::Person;
-use crate::running::{eventually, free_port};
+use crate::running::{alone, eventually, free_port};
 use crate::story::usage_events;
 use crate::web;
 
@@ -279,6 +279,7 @@ async fn one_of_two_replicas(mut chance: fastrand::Rng) -> BTreeMap<String, u32>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_that_dies_and_comes_back_twice() {
+    let _alone = alone().await;
     storms(
         "storms over one process, killed twice each",
         async |chance| {
@@ -292,6 +293,7 @@ async fn one_process_that_dies_and_comes_back_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_processes_of_a_split_mesh_dies() {
+    let _alone = alone().await;
     storms(
         "storms over two replicas, of which one is killed",
         async |chance| {

@@ -11,7 +11,7 @@ use tonic::Streaming;
 use super::stage::{Provider, TwoReplicas};
 use super::watcher::Watcher;
 use crate::people::Person;
-use crate::running::eventually;
+use crate::running::{alone, eventually};
 use crate::told::{self, Tells};
 
 /// A reply that takes half a minute.
@@ -63,6 +63,7 @@ async fn to_the_end<T: Tells>(stream: &mut Streaming<T>, watcher: &mut Watcher) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_reaches_the_provider_from_another_process_and_a_lost_client_does_not() {
+    let _alone = alone().await;
     let folder = tempfile::tempdir().unwrap();
     let provider = Provider::start(SLOW).await;
     let mesh = TwoReplicas::start(folder.path(), &provider).await;
@@ -103,6 +104,7 @@ async fn a_cancel_reaches_the_provider_from_another_process_and_a_lost_client_do
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_was_paused_past_its_lease_writes_nothing_more() {
+    let _alone = alone().await;
     let folder = tempfile::tempdir().unwrap();
     let provider = Provider::start(SLOW).await;
     let mesh = TwoReplicas::start(folder.path(), &provider).await;

@@ -2,9 +2,11 @@
 
 use super::live;
 use crate::faults::stage::Mesh;
+use crate::running::alone;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_in_twelve_processes_on_real_engines() {
+    let _alone = alone().await;
     let folder = tempfile::tempdir().unwrap();
     let mesh = Mesh::start(folder.path()).await;
     // The other edge has the same people, and what they have made.
