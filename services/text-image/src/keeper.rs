@@ -49,6 +49,10 @@ impl Keeper {
             }
             tokio::time::sleep(STRAY.mul_f64(fastrand::f64())).await;
             if let Err(error) = self.round().await {
+                // At the end of a process its own object store may be gone before a round is.
+                if stop.is_cancelled() {
+                    return;
+                }
                 tracing::warn!(error = %chain(&error), "objects wait for their keeper");
             }
         }

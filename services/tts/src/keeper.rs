@@ -37,6 +37,10 @@ impl Keeper {
                 _ = ticks.tick() => {}
             }
             if let Err(error) = self.round().await {
+                // At the end of a process its own object store may be gone before a round is.
+                if stop.is_cancelled() {
+                    return;
+                }
                 tracing::warn!(error = %chain(&error), "objects wait for their keeper");
             }
         }

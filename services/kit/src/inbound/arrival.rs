@@ -1,6 +1,7 @@
 //! The outermost layer: gives a call its id and its trace, and tells at its end how it went; it decides nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::extract::{Request, State};
@@ -14,8 +15,8 @@ use tonic::Code;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::Inbound;
 use super::body::{Ending, Watched};
+use super::{CallersFault, Inbound};
 use crate::call::{REQUEST_ID, TRACEPARENT, Trace};
 use crate::check::is_id;
 use crate::network::{self, Network};
@@ -109,6 +110,8 @@ pub(super) async fn arrive(
     let role = inbound.role;
     metrics::gauge!("atelier_rpc_in_flight", "service" => role).increment(1.0);
     let said = span.clone();
+    let callers_fault = Arc::new(AtomicBool::new(false));
+    let blamed = callers_fault.clone();
     // Made before the call, so that a caller who goes away before there is an answer is counted as well.
     let mut ending = Ending::new(move |code: Option<Code>| {
         let code = code.unwrap_or(Code::Cancelled);
@@ -121,7 +124,7 @@ pub(super) async fn arrive(
         .record(seconds);
         let _entered = said.enter();
         match code {
-            Code::Internal | Code::Unknown | Code::DataLoss => {
+            Code::Internal | Code::Unknown | Code::DataLoss if !blamed.load(Ordering::Relaxed) => {
                 tracing::error!(code = code_name(code), seconds, "call failed");
             }
             _ => tracing::debug!(code = code_name(code), seconds, "call ended"),
@@ -131,6 +134,8 @@ pub(super) async fn arrive(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    let is_callers = response.extensions().get::<CallersFault>().is_some();
+    callers_fault.store(is_callers, Ordering::Relaxed);
     if let Some(code) = code_of(response.headers()) {
         ending.tell(Some(code));
     }

@@ -16,7 +16,7 @@ use tonic::Status;
 
 use super::body::Interrupted;
 use super::frames::{Frames, PREFIX};
-use super::{Method, refuse};
+use super::{CallersFault, Method, refuse};
 
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     let Some(Method(policy)) = request.extensions().get::<Method>().cloned() else {
@@ -31,7 +31,7 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     } else {
         match OneMessage::open(body, frames, sender).await {
             Ok(message) => Body::new(message),
-            Err(status) => return status.into_http(),
+            Err(status) => return refused(status),
         }
     };
     let call = next.run(Request::from_parts(parts, body));
@@ -39,7 +39,7 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     // Whoever reads the body may hide why it ended (a connection to a peer does): what broke it is told here.
     let response = tokio::select! {
         biased;
-        Ok(status) = &mut broken => return status.into_http(),
+        Ok(status) = &mut broken => return refused(status),
         response = &mut call => response,
     };
     if !many || broken.is_terminated() || response.body().is_end_stream() {
@@ -47,6 +47,13 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     }
     // An answer that has begun before the request has ended.
     response.map(|body| Body::new(Interrupted::new(body, broken)))
+}
+
+/// What was sent is at fault, whatever gRPC calls it.
+fn refused(status: Status) -> Response {
+    let mut response = status.into_http();
+    response.extensions_mut().insert(CallersFault);
+    response
 }
 
 /// A body of any number of messages; what breaks it is told to its reader and to the layer.

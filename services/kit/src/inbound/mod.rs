@@ -103,6 +103,11 @@ impl Inbound {
     }
 }
 
+/// In the extensions of a response: the caller has sent something wrong, also where gRPC's code for it is INTERNAL, so that no log
+/// says that this process has failed.
+#[derive(Clone, Copy, Debug)]
+struct CallersFault;
+
 /// In the extensions of an answer that another service gave: its status is told as that service told it.
 #[derive(Clone, Copy, Debug)]
 pub struct AsTold;

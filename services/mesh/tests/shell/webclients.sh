@@ -137,16 +137,16 @@ broken() {
     check "$1: HTTP $STATUS and grpc-status $2" same "$STATUS $(grpc_status)" "200 $2"
     check "  at once" test $((SECONDS - began)) -le 5
 }
-printf '\0\0\0\0\x10abc' | broken "a message that is cut short" 3 $WEB
-printf '\0\0' | broken "a header that is cut short" 3 $WEB
-printf '' | broken "no frame at all" 3 $WEB
-printf '\0\0\0\0\0\0\0\0\0\0' | broken "two messages in a unary call" 3 $WEB
-printf '\0\377\377\377\377' | broken "a length of 4 GiB" 8 $WEB
-printf '\0\0\0\0\3\377\377\377' | broken "a message that is no Protobuf" 3 $WEB
-printf '\1\0\0\0\0' | broken "a compressed message that nobody announced" 3 $WEB
-printf '\200\0\0\0\0' | broken "trailers from a client" 3 $WEB
-printf '!!!! this is not base64 !!!!' | broken "bad base64" 3 $WEB_TEXT
-printf 'AAAAAA' | broken "base64 that is cut short" 3 $WEB_TEXT
+broken "a message that is cut short" 3 $WEB < <(printf '\0\0\0\0\x10abc')
+broken "a header that is cut short" 3 $WEB < <(printf '\0\0')
+broken "no frame at all" 12 $WEB < <(printf '')
+broken "two messages in a unary call" 12 $WEB < <(printf '\0\0\0\0\0\0\0\0\0\0')
+broken "a length of 4 GiB" 8 $WEB < <(printf '\0\377\377\377\377')
+broken "a message that is no Protobuf" 3 $WEB < <(printf '\0\0\0\0\3\377\377\377')
+broken "a compressed message that nobody announced" 13 $WEB < <(printf '\1\0\0\0\0')
+broken "trailers from a client" 3 $WEB < <(printf '\200\0\0\0\0')
+broken "bad base64" 3 $WEB_TEXT < <(printf '!!!! this is not base64 !!!!')
+broken "base64 that is cut short" 3 $WEB_TEXT < <(printf 'AAAAAA')
 "$PYTHON" -c 'import random, sys; sys.stdout.buffer.write(b"\xee" + random.Random(7).randbytes(4096))' | broken "junk" 3 $WEB
 "$PYTHON" -c 'import random, sys; sys.stdout.buffer.write(random.Random(8).randbytes(4096))' | broken "junk as text" 3 $WEB_TEXT
 # A caller who promises more than it sends, and goes: the connection is its own problem.
