@@ -62,7 +62,9 @@ fn translate(status: &Status) -> Fault {
         Code::OutOfRange => Fault::new(Kind::Exhausted, "MESSAGE_TOO_LARGE", text),
         // The caller hung up in the middle of the message; nobody is left to be told, and nothing of ours failed.
         Code::Internal | Code::Unknown
-            if text.starts_with("h2 protocol error: error reading a body") =>
+            if text
+                .trim_start_matches("h2 protocol error: ")
+                .starts_with("error reading a body") =>
         {
             Fault::new(Kind::Cancelled, "CANCELLED", "the request broke off")
         }
