@@ -88,13 +88,14 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The usual ones: the other roles of a mesh come from few addresses.
+    /// The usual ones. The other roles of a mesh come from few addresses, and what all their callers abandon comes over one connection.
     pub fn of(side: Side) -> Self {
         let usual = Self::default();
         match side {
             Side::Edge => usual,
             Side::Inside => Self {
                 connections_of_one: usual.connections,
+                abandoned: usize::MAX,
                 ..usual
             },
         }
@@ -279,7 +280,13 @@ impl House {
     {
         let from = io.connect_info();
         let guarded = Guarded::new(io, &self.bounds);
-        self.converse(guarded, from).await;
+        // Behind a proxy it is many who abandon.
+        let most = if place.is_of_one() {
+            self.bounds.abandoned
+        } else {
+            usize::MAX
+        };
+        self.converse(guarded, from, most).await;
         drop(place);
     }
 
@@ -289,11 +296,11 @@ impl House {
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
         let from = io.connect_info();
-        self.converse(io, from).await;
+        self.converse(io, from, self.bounds.abandoned).await;
     }
 
-    /// Serves a connection until its end; every request carries where it is from.
-    async fn converse<IO, From>(&self, io: IO, from: From)
+    /// Serves a connection until its end, or until it has abandoned more calls than it may; every request carries where it is from.
+    async fn converse<IO, From>(&self, io: IO, from: From, most_abandoned: usize)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         From: Clone + Send + Sync + 'static,
@@ -310,7 +317,7 @@ impl House {
             ended = connection.as_mut() => return tell(ended),
             () = self.closing.cancelled() => None,
             () = sleep(self.bounds.age) => (self.side == Side::Edge).then_some(self.bounds.last),
-            () = abandoned.too_often(self.bounds.abandoned) => {
+            () = abandoned.too_often(most_abandoned) => {
                 tracing::debug!("a connection abandons what it asks for");
                 // It need not say that it has heard of its end.
                 Some(self.bounds.silence.1)

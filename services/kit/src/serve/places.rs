@@ -81,6 +81,13 @@ impl Places {
     }
 }
 
+impl Place {
+    /// Whether the connection is one client's own.
+    pub(super) fn is_of_one(&self) -> bool {
+        self.network.is_some()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken();

@@ -23,6 +23,8 @@ const LARGE: &str = "/atelier.llm_chat.v1.LlmChatService/Complete";
 const MIB: usize = 1024 * 1024;
 /// How many calls one connection may have under way.
 const STREAMS: u32 = 200;
+/// How long the calls of those may take who have no room for an answer.
+const DEADLINE: Duration = Duration::from_secs(5);
 /// How many calls the edge takes: those of one connection, and a few.
 const PLACES: &str = "230";
 
@@ -225,7 +227,11 @@ async fn under_way(stage: &Stage, service: &str) -> f64 {
 /// As many calls for a reply in pieces as a connection may have, of somebody who has no room for any piece.
 async fn ask(stage: &Stage, token: &str) -> Wire {
     let mut wire = Wire::open(stage.port, STRANGER, &[(4, 0)]).await;
-    let block = headers(LARGE, Some(token), Some("5S"));
+    let block = headers(
+        LARGE,
+        Some(token),
+        Some(&format!("{}S", DEADLINE.as_secs())),
+    );
     let said = chat::InputMessage {
         role: chat::Role::User.into(),
         text: "Tell me a long story.".to_owned(),
@@ -244,8 +250,13 @@ async fn ask(stage: &Stage, token: &str) -> Wire {
     for stream in (0..STREAMS).map(|n| 2 * n + 1) {
         assert!(wire.answered(stream).await);
         // Some may be told that one account has too many waiting; none that there is no place for it.
-        let status = wire.heard(|heard| heard.header(stream, "grpc-status").map(str::to_owned));
-        assert_ne!(status.as_deref(), Some("14"), "stream {stream}");
+        let told = |name| wire.heard(|heard| heard.header(stream, name).map(str::to_owned));
+        let why = told("grpc-message");
+        assert_ne!(
+            told("grpc-status").as_deref(),
+            Some("14"),
+            "stream {stream}: {why:?}"
+        );
     }
     wire
 }
@@ -254,6 +265,7 @@ async fn ask(stage: &Stage, token: &str) -> Wire {
 async fn shut(stage: &Stage, token: &str) -> Outcome {
     let begun = Instant::now();
     let wire = ask(stage, token).await;
+    let asked = Instant::now();
     let most = under_way(stage, "llm-chat").await;
     assert!(most > 0.0, "none is under way");
     while under_way(stage, "llm-chat").await > 0.0 {
@@ -262,6 +274,8 @@ async fn shut(stage: &Stage, token: &str) -> Outcome {
     }
     let over = begun.elapsed();
     assert!(wire.heard(|heard| heard.data.is_empty()));
+    // The service is done when it has said all; the edge keeps what nobody takes until the deadline.
+    tokio::time::sleep_until((asked + DEADLINE + Duration::from_secs(1)).into()).await;
     // There is no room for both: the first have given their places back.
     let again = ask(stage, token).await;
     assert!(again.heard(|heard| heard.data.is_empty()));
