@@ -186,6 +186,15 @@ impl Fault {
         .retry_after(AWAY)
     }
 
+    /// The time of a call is over.
+    pub fn deadline_exceeded() -> Self {
+        Self::new(
+            Kind::Deadline,
+            "DEADLINE_EXCEEDED",
+            "the deadline has passed",
+        )
+    }
+
     /// Broken field rules.
     pub fn bad_request(violations: Vec<Violation>) -> Self {
         let message = violations

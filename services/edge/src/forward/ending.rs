@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::inbound::trailers_of;
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 use tonic::Status;
 use tonic::body::Body;
@@ -63,19 +63,11 @@ fn lost() -> Status {
     .into()
 }
 
-fn trailers_of(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    if status.add_header(&mut trailers).is_err() {
-        // A message that is no header value; the code alone can always be written.
-        trailers.insert("grpc-status", http::HeaderValue::from_static("14"));
-    }
-    trailers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use atelier_kit::fault::reason_of;
+    use http::HeaderMap;
     use http_body_util::{BodyExt as _, StreamBody};
     use tonic::Code;
 

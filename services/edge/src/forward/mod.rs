@@ -108,12 +108,7 @@ async fn pass(
         exchange.heed(stand, &parts.headers);
     }
     if timed_out(&parts.headers) {
-        return Err(Fault::new(
-            Kind::Deadline,
-            "DEADLINE_EXCEEDED",
-            "the deadline has passed",
-        )
-        .into());
+        return Err(Fault::deadline_exceeded().into());
     }
     headers::backward(&mut parts.headers);
     parts.extensions.insert(AsTold);

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::inbound::trailers_of;
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -180,15 +181,6 @@ fn unreadable() -> Status {
         "a service answered with something that is no gRPC",
     )
     .into()
-}
-
-fn trailers_of(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    if status.add_header(&mut trailers).is_err() {
-        // A message that is no header value; the code alone can always be written.
-        trailers.insert("grpc-status", http::HeaderValue::from(status.code() as i32));
-    }
-    trailers
 }
 
 #[cfg(test)]

@@ -259,7 +259,7 @@ impl HttpBody for Timed {
         if !error.is::<Expired>() {
             return Poll::Ready(Some(Err(axum::Error::new(error))));
         }
-        let trailers = trailers_of(&super::deadline::exceeded().into());
+        let trailers = trailers_of(&crate::fault::Fault::deadline_exceeded().into());
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
@@ -319,7 +319,7 @@ impl HttpBody for Interrupted {
 }
 
 /// A status as trailers.
-pub(super) fn trailers_of(status: &tonic::Status) -> http::HeaderMap {
+pub fn trailers_of(status: &tonic::Status) -> http::HeaderMap {
     let mut trailers = http::HeaderMap::new();
     if status.add_header(&mut trailers).is_err() {
         // A message that is no header value; the code alone can always be written.

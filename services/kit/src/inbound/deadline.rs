@@ -48,7 +48,7 @@ pub(super) async fn bound(
         asked.saturating_sub(ahead(asked)).min(policy.deadline)
     });
     if limit.is_zero() {
-        return refuse(exceeded());
+        return refuse(Fault::deadline_exceeded());
     }
     let until = Instant::now() + limit;
     request.extensions_mut().insert(Until(until));
@@ -62,17 +62,8 @@ pub(super) async fn bound(
             }
             response.map(|body| axum::body::Body::new(Timed::new(body, sleep)))
         }
-        () = &mut sleep => refuse(exceeded()),
+        () = &mut sleep => refuse(Fault::deadline_exceeded()),
     }
-}
-
-/// The answer to a call whose time is over.
-pub(super) fn exceeded() -> Fault {
-    Fault::new(
-        Kind::Deadline,
-        "DEADLINE_EXCEEDED",
-        "the deadline has passed",
-    )
 }
 
 /// Reads a `grpc-timeout`: at most eight digits and a unit.

@@ -22,7 +22,7 @@ use crate::identity::Verifier;
 use crate::limit::Limits;
 use crate::policy::Policies;
 
-pub use body::Leased;
+pub use body::{Leased, trailers_of};
 pub(crate) use deadline::parse as parse_timeout;
 
 /// What the layers of one service need to know.

@@ -20,7 +20,8 @@ use super::kept::Kept;
 use super::line::{Failed, Line};
 use super::replicas::Plan;
 use super::standing::CONNECT;
-use super::{discovery, from_transport, timeout_header, too_late, unreachable};
+use super::{discovery, from_transport, timeout_header, unreachable};
+use crate::fault::Fault;
 
 /// How often one call may find that a connection has just been closed.
 const MOST_ATTEMPTS: u32 = 8;
@@ -218,7 +219,7 @@ impl Balancer {
             let answer = match deadline {
                 Some(deadline) => tokio::time::timeout_at(deadline, sent)
                     .await
-                    .map_err(|_| Status::from(too_late()))?,
+                    .map_err(|_| Status::from(Fault::deadline_exceeded()))?,
                 None => sent.await,
             };
             match answer {
@@ -256,7 +257,7 @@ impl Balancer {
             let until = deadline.map_or(hope, |deadline| deadline.min(hope));
             let _ = tokio::time::timeout_at(until, changed).await;
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Err(too_late().into());
+                return Err(Fault::deadline_exceeded().into());
             }
         }
     }

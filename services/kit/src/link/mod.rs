@@ -281,7 +281,7 @@ impl Link {
             }
             let remaining = call.remaining();
             if remaining.is_zero() {
-                return Err(too_late());
+                return Err(Fault::deadline_exceeded());
             }
             let header =
                 |text: &str| HeaderValue::from_str(text).map_err(|error| Fault::internal(&error));
@@ -322,7 +322,7 @@ fn from_transport(error: &(dyn std::error::Error + 'static)) -> Status {
     let mut source = Some(error);
     while let Some(next) = source {
         if next.is::<tonic::TimeoutExpired>() {
-            return too_late().into();
+            return Fault::deadline_exceeded().into();
         }
         if let Some(status) = next.downcast_ref::<Status>() {
             return status.clone();
@@ -362,14 +362,6 @@ fn lost() -> Status {
     )
     .retry_after(Duration::from_secs(1))
     .into()
-}
-
-fn too_late() -> Fault {
-    Fault::new(
-        Kind::Deadline,
-        "DEADLINE_EXCEEDED",
-        "the deadline has passed",
-    )
 }
 
 #[cfg(test)]
