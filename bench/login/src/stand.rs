@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use atelier_edge::{ApiKeyExchange, Destination, Door, EdgeConfig, Exchanged};
 use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind};
+use atelier_kit::identity::AccessVerifier;
 use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::Link;
 use atelier_kit::policy::Policies;
@@ -76,6 +77,7 @@ impl Stand {
             }],
             policies,
             descriptor: DESCRIPTOR,
+            access: AccessVerifier::new(Arc::new(issuer.clone())),
             jwks: Arc::new(issuer),
             api_keys: Arc::new(NoKeys),
             object_roles: Vec::new(),

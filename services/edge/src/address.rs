@@ -2,11 +2,10 @@
 //! is not read; every proxy in use can write `x-forwarded-for`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use atelier_kit::network::{Client, connected};
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use atelier_kit::next::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -71,11 +70,7 @@ fn read(hop: &str) -> Option<IpAddr> {
 }
 
 /// Finds out where a request comes from. The header goes no further: nothing behind may believe it.
-pub(crate) async fn find(
-    State(proxies): State<Arc<Proxies>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn find(proxies: &Proxies, mut request: Request, next: impl Next) -> Response {
     if let Some(connected) = connected(request.extensions()) {
         let client = proxies.client(connected, request.headers());
         request.extensions_mut().insert(Client(client));

@@ -2,9 +2,9 @@
 //! code and a message is taken away, and what a service told stays.
 
 use atelier_kit::fault::DOMAIN;
+use atelier_kit::next::Next;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
 use http_body::Frame;
@@ -14,8 +14,12 @@ use tonic_types::StatusExt as _;
 
 const DETAILS: &str = "grpc-status-details-bin";
 
-pub(crate) async fn strip(request: Request, next: Next) -> Response {
+/// Where errors are to be bare.
+pub(crate) async fn strip(is_bare: bool, request: Request, next: impl Next) -> Response {
     let mut response = next.run(request).await;
+    if !is_bare {
+        return response;
+    }
     strip_own(response.headers_mut());
     if response.headers().contains_key("grpc-status") {
         return response;

@@ -1,8 +1,8 @@
 //! Which web pages may call (the Fetch standard's CORS protocol). A page that may not gets no CORS header at all,
 //! and its grpc-web calls are refused before anything is done.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use atelier_kit::next::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -24,11 +24,7 @@ const EXPOSED: &str = "grpc-status, grpc-message, grpc-status-details-bin, x-req
 const MAX_AGE: &str = "7200";
 
 /// The outermost layer of the edge.
-pub(crate) async fn guard(
-    State(origins): State<Current>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn guard(origins: &Current, request: Request, next: impl Next) -> Response {
     let headers = request.headers();
     let Some(origin) = headers.get(ORIGIN).cloned() else {
         return varied(next.run(request).await);

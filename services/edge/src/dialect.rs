@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use atelier_kit::fault::{Fault, Kind};
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use atelier_kit::next::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
@@ -76,7 +76,6 @@ impl Dialect {
 pub(crate) type IsMethod = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// What is needed to tell who gets further.
-#[derive(Clone)]
 pub(crate) struct Listening {
     pub(crate) is_method: IsMethod,
     /// Whether errors have no details.
@@ -85,9 +84,9 @@ pub(crate) struct Listening {
 
 /// Lets gRPC and grpc-web pass, in the one spelling that the layers below know, and answers everything else.
 pub(crate) async fn listen(
-    State(listening): State<Listening>,
+    listening: &Listening,
     mut request: Request,
-    next: Next,
+    next: impl Next,
 ) -> Response {
     let dialect = Dialect::of_request(request.headers());
     let is_http2 = request.version() == Version::HTTP_2;

@@ -68,6 +68,7 @@ enum Outcome {
 }
 
 /// A key's token, as a call uses it.
+#[derive(Clone)]
 pub(crate) struct Stand {
     digest: [u8; 32],
     /// The `authorization` to forward.

@@ -5,6 +5,7 @@ mod bare;
 mod config;
 mod cors;
 mod dialect;
+mod doorkeeper;
 mod exchange;
 mod forward;
 mod health;
@@ -16,13 +17,14 @@ mod plain;
 mod reflection;
 mod remainder;
 mod retry;
+mod stack;
 mod web;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_kit::identity::KeySource;
+use atelier_kit::identity::{AccessVerifier, KeySource};
 use atelier_kit::inbound::Inbound;
 use atelier_kit::limit::Limits;
 use atelier_kit::link::Link;
@@ -30,7 +32,7 @@ use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
 use atelier_kit::service::{Foundation, StartError};
 use atelier_kit::stopgap::Stopgap;
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,7 @@ pub use address::Proxies;
 pub use config::{
     CORS_ORIGINS, CORS_ORIGINS_FILE, EdgeConfig, MAX_CALLS, PUBLIC_URL, SETTINGS, TRUSTED_PROXIES,
 };
+use doorkeeper::Doorkeeper;
 use exchange::Exchange;
 pub use exchange::{ApiKeyExchange, Exchanged};
 use forward::{Destinations, Onward};
@@ -46,6 +49,7 @@ use objects::Shelves;
 use origins::Current;
 pub use origins::Origins;
 use retry::Retries;
+use stack::Outside;
 
 /// A service behind the edge.
 #[derive(Clone, Debug)]
@@ -70,6 +74,9 @@ pub struct Door {
     pub descriptor: &'static [u8],
     /// Where the public keys come from.
     pub jwks: Arc<dyn KeySource>,
+    /// Verifies access tokens before a call is forwarded; with those of the services in this process it shares what it
+    /// remembers.
+    pub access: AccessVerifier,
     /// Where API keys are exchanged for access tokens.
     pub api_keys: Arc<dyn ApiKeyExchange>,
     /// The roles that have objects; each is in the roster.
@@ -104,9 +111,11 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
     let shelves = Shelves::new(links_of(&door)?);
     let page = page::text(&door);
     let links = door.roster.iter().map(|d| (d.service, d.link.clone()));
+    let exchange = Arc::new(Exchange::new(door.api_keys));
+    let doorkeeper = Doorkeeper::new(door.access, exchange.clone());
     let onward = Onward {
         destinations: Destinations::new(links),
-        exchange: Arc::new(Exchange::new(door.api_keys)),
+        exchange,
         retries: Arc::new(Retries::new(&door.policies, &door.roster)),
     };
     let own_policies = own_policies();
@@ -122,24 +131,20 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
         .merge(reflection::routes(door.descriptor)?);
     let calls = Router::new().fallback(forward::forward).with_state(onward);
     let bare = door.config.bare_errors;
-    let mut rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
+    let rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
         .guard_open(own)
         .merge(
             Inbound::edge("edge", door.policies, door.config.max_calls)
+                .kept_by(doorkeeper)
                 .limited(door.limits)
                 .guard(calls),
         );
-    if bare {
-        rpc = rpc.layer(from_fn(bare::strip));
-    }
-    let rpc = rpc
-        // Around every layer that can refuse, so that a refusal too is told in the caller's own protocol.
-        .layer(from_fn(web::translate))
-        // Outside it, since it tells it which form is spoken.
-        .layer(from_fn_with_state(
-            dialect::Listening { is_method, bare },
-            dialect::listen,
-        ));
+    let listening = Arc::new(dialect::Listening { is_method, bare });
+    let rpc = rpc.layer(from_fn_with_state(listening, stack::spoken));
+    let outside = Arc::new(Outside {
+        origins,
+        proxies: door.config.proxies,
+    });
 
     Ok(Router::new()
         .route("/", get(move || async move { page }).fallback(only_get))
@@ -154,15 +159,7 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
             get(objects::carry).fallback(only_get).with_state(shelves),
         )
         .fallback_service(rpc)
-        // Before whatever asks where a call comes from.
-        .layer(from_fn_with_state(
-            Arc::new(door.config.proxies),
-            address::find,
-        ))
-        // No page of a foreign origin gets further.
-        .layer(from_fn_with_state(origins, cors::guard))
-        // Outermost: whoever answers may leave the rest of a request unread.
-        .layer(from_fn(remainder::read)))
+        .layer(from_fn_with_state(outside, stack::outside)))
 }
 
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";

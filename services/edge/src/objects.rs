@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_kit::inbound::Leased;
+use atelier_kit::inbound::Leases;
 use atelier_kit::link::Link;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -36,6 +36,7 @@ const ASKED: [HeaderName; 4] = [RANGE, IF_NONE_MATCH, IF_RANGE, IF_MODIFIED_SINC
 pub(crate) struct Shelves {
     links: Arc<HashMap<&'static str, Link>>,
     places: Arc<Semaphore>,
+    leases: Leases,
 }
 
 impl Shelves {
@@ -43,6 +44,7 @@ impl Shelves {
         Self {
             links: Arc::new(links.into_iter().collect()),
             places: Arc::new(Semaphore::new(PLACES)),
+            leases: Leases::default(),
         }
     }
 }
@@ -100,7 +102,10 @@ pub(crate) async fn carry(
         frame
     });
     let until = Box::pin(tokio::time::sleep(LONGEST));
-    Response::from_parts(parts, Body::new(Leased::new(Body::new(body), until)))
+    Response::from_parts(
+        parts,
+        Body::new(shelves.leases.lend(Body::new(body), until)),
+    )
 }
 
 fn onward(request: &Request) -> Option<http::Request<tonic::body::Body>> {

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use atelier_kit::next::Next;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use http::Version;
@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// And so has one that takes longer.
 const LONGEST: Duration = Duration::from_secs(5);
 
-pub(crate) async fn read(request: Request, next: Next) -> Response {
+pub(crate) async fn read(request: Request, next: impl Next) -> Response {
     // A stream of HTTP/2 is one request's own: it can be ended without the others.
     if request.version() == Version::HTTP_2 || request.body().is_end_stream() {
         return next.run(request).await;

@@ -5,6 +5,7 @@ mod house;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atelier_kit::identity::AccessVerifier;
 use atelier_kit::testing::{eventually, foundation};
 use house::{ANALYTICS, House, NoKeys, PAGE, TTS, browser, policies, unlimited};
 use tokio_stream::StreamExt as _;
@@ -135,6 +136,7 @@ async fn keys_that_are_away_are_503_and_the_rest_of_the_door_is_open() {
         policies: policies(),
         descriptor: atelier_proto::DESCRIPTOR,
         jwks: Arc::new(NoKeys),
+        access: AccessVerifier::new(Arc::new(NoKeys)),
         api_keys: Arc::new(NoKeys),
         object_roles: vec![],
         limits: unlimited(),
@@ -164,6 +166,7 @@ async fn an_object_role_that_is_not_in_the_roster_is_refused_at_the_start() {
         policies: policies(),
         descriptor: atelier_proto::DESCRIPTOR,
         jwks: Arc::new(NoKeys),
+        access: AccessVerifier::new(Arc::new(NoKeys)),
         api_keys: Arc::new(NoKeys),
         object_roles: vec!["tts"],
         limits: unlimited(),

@@ -5,9 +5,10 @@ mod house;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atelier_kit::identity::ServiceTokens;
 use atelier_kit::limit::{Limits, LocalLimiter, Table};
 use atelier_kit::redis::Redis;
-use atelier_kit::testing::{MovedTime, servers};
+use atelier_kit::testing::{MovedTime, secret, servers};
 use atelier_proto::tts::v1 as tts;
 use house::*;
 use tonic::{Code, Request, Status};
@@ -143,6 +144,31 @@ async fn a_token_beside_a_password_changes_nothing() {
         let token = token.map(|token| ("authorization", token));
         assert!(is_limited(&post(&house, LOGIN, token.as_slice()).await));
     }
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_hold_counts_by_address_and_goes_no_further() {
+    let (house, _) = limited(&[]).await;
+    let bearer = house.bearer();
+    let (signed, _) = bearer.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.AAAA");
+    let service = ServiceTokens::new(&secret(), "tts").token("tts").unwrap();
+    let service = format!("Bearer {service}");
+    let tokens = ["Bearer nonsense", "Bearer atk_nonsense", &forged, &service];
+    for token in tokens.iter().cycle().take(120) {
+        let answer = post(&house, VOICES, &[("authorization", token)]).await;
+        assert_eq!(answer.headers()["grpc-status"], "16", "{token}");
+        assert!(answer.headers().contains_key("ratelimit-remaining"));
+    }
+    for token in tokens {
+        let answer = post(&house, VOICES, &[("authorization", token)]).await;
+        assert!(is_limited(&answer), "{token}");
+    }
+    assert!(is_limited(&post(&house, VOICES, &[]).await));
+    assert_eq!(house.calls(), 0);
+    let answer = post(&house, VOICES, &[("authorization", &bearer)]).await;
+    assert!(!is_limited(&answer));
+    assert_eq!(house.calls(), 1);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use atelier_edge::{Destination, Door, EdgeConfig};
 use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind, reason_of};
+use atelier_kit::identity::AccessVerifier;
 use atelier_kit::link::{Link, Replicas, Route};
 use atelier_kit::policy::{Idempotency, Policies, Policy};
 use atelier_kit::serve::Side;
@@ -168,6 +169,7 @@ impl Edge {
             policies,
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(NoKeys),
+            access: AccessVerifier::new(Arc::new(NoKeys)),
             api_keys: Arc::new(NoKeys),
             object_roles: vec![],
             limits: unlimited(),

@@ -44,6 +44,7 @@ pub mod moment;
 pub mod money;
 pub mod mongo;
 pub mod network;
+pub mod next;
 pub mod objects;
 pub mod outbound;
 pub mod page;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -46,9 +46,17 @@ struct Ground {
     routes: BTreeMap<String, Route>,
     revocations: Revocations,
     limits: Arc<Limits>,
+    access: OnceLock<AccessVerifier>,
 }
 
 impl Ground {
+    /// Verifies access tokens: one for all roles here, so that the keys are fetched once and what holds is remembered once.
+    fn access(&self, foundation: &Foundation, config: &Config) -> AccessVerifier {
+        let keys = || Arc::new(UsersKeys::new(foundation.links.to(KEYS)));
+        let made = || AccessVerifier::with_lead(keys(), config.key_lead);
+        self.access.get_or_init(made).clone()
+    }
+
     /// The routes as one role takes them: where there are certificates of the mesh, it shows its own.
     fn routes_of(
         &self,
@@ -107,6 +115,7 @@ impl Mesh {
             limits: config
                 .limits
                 .open(&config.engines, &config.stopgaps, &tasks, &stop)?,
+            access: OnceLock::new(),
         };
         limits::know_every_bucket(&ground.policies)?;
 
@@ -155,12 +164,10 @@ impl Mesh {
             mesh.stop.clone(),
         ));
 
-        // One for all roles here, so that the keys are fetched once.
-        let mut verifier = None;
         for plan in std::mem::take(&mut config.plans) {
             let seat = plan.seat;
             let mut foundation = mesh.foundation(seat.role, &config, &ground)?;
-            let keys = UsersKeys::new(foundation.links.to("users"));
+            let access = ground.access(&foundation, &config);
             let mut shelf = None;
             if seat.objects {
                 let open =
@@ -180,13 +187,11 @@ impl Mesh {
             if config.engines.redis.is_some() {
                 service = service.with_adapter("limits", limits::told(&config.engines));
             }
-            let access = verifier
-                .get_or_insert_with(|| AccessVerifier::with_lead(Arc::new(keys), config.key_lead));
             let verifier = Verifier::new(
                 // The users role asks its own sessions, which know at once.
                 match seat.role {
-                    KEYS => access.clone(),
-                    _ => access.clone().heeding(ground.revocations.clone()),
+                    KEYS => access,
+                    _ => access.heeding(ground.revocations.clone()),
                 },
                 Some(ServiceTokens::new(&ground.secret, seat.role)),
                 seat.role,
@@ -293,6 +298,7 @@ impl Mesh {
             policies: ground.policies.clone(),
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(UsersKeys::new(foundation.links.to("users"))),
+            access: ground.access(&foundation, config),
             api_keys: Arc::new(UsersExchange::new(foundation.links.to("users"))),
             object_roles: ROSTER
                 .iter()

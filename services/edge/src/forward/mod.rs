@@ -14,11 +14,11 @@ use atelier_kit::link::Link;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode, Uri, Version};
 use tonic::{Code, Status};
 
-use crate::exchange::{self, Exchange};
+use crate::exchange::{Exchange, Stand};
 use crate::retry::Retries;
 use ending::Ending;
 pub(crate) use headers::is_hop_by_hop;
@@ -73,21 +73,13 @@ async fn pass(
         )
     })?;
     let (parts, body) = request.into_parts();
+    let stand = parts.extensions.get::<Stand>().cloned();
     let mut onward = http::Request::new(tonic::body::Body::new(body));
     *onward.method_mut() = Method::POST;
     *onward.version_mut() = Version::HTTP_2;
     // The path alone: gRPC knows no query.
     *onward.uri_mut() = Uri::try_from(parts.uri.path()).map_err(|error| Fault::internal(&error))?;
     *onward.headers_mut() = headers::onward(&parts.headers);
-    let stand = match exchange::key_of(&parts.headers) {
-        Some(key) => Some(exchange.stand_for(key).await?),
-        None => None,
-    };
-    if let Some(stand) = &stand {
-        onward
-            .headers_mut()
-            .insert(AUTHORIZATION, stand.authorization.clone());
-    }
     if let Some(call) = parts.extensions.get::<Call>() {
         // The link writes the remaining time, the trace and the request id from it.
         onward.extensions_mut().insert(call.clone());

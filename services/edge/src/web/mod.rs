@@ -10,9 +10,9 @@
 mod answer;
 mod text;
 
+use atelier_kit::next::Next;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
@@ -39,7 +39,7 @@ pub(crate) struct Spoken {
 }
 
 /// Translates what is [`Spoken`]; everything else passes as it is.
-pub(crate) async fn translate(request: Request, next: Next) -> Response {
+pub(crate) async fn translate(request: Request, next: impl Next) -> Response {
     let Some(spoken) = request.extensions().get::<Spoken>().copied() else {
         return next.run(request).await;
     };

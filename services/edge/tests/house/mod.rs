@@ -12,7 +12,7 @@ use atelier_edge::{ApiKeyExchange, Destination, Door, EdgeConfig, Exchanged};
 use atelier_kit::call::Call;
 use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind, Violation};
-use atelier_kit::identity::KeySource;
+use atelier_kit::identity::{AccessVerifier, KeySource};
 use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::{Link, Route};
 use atelier_kit::policy::Policies;
@@ -508,6 +508,7 @@ impl House {
             policies: policies(),
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(issuer.clone()),
+            access: AccessVerifier::new(Arc::new(issuer.clone())),
             api_keys: keys.clone(),
             object_roles: vec!["tts"],
             limits,

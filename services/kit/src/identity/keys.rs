@@ -104,31 +104,24 @@ impl AccessVerifier {
         &self.revocations
     }
 
-    /// The account of a token that was verified before and still holds.
-    fn remembered(&self, token: &str) -> Option<Account> {
+    /// The account of a token that was verified before and still holds; whether its session has ended is another question.
+    pub(super) fn remembered(&self, token: &str) -> Option<Account> {
         let verified = self.verified.get(token)?;
         let holds = jsonwebtoken::get_current_timestamp() < verified.exp + LEEWAY
             && self.keys.in_use(&verified.kid).is_some();
         holds.then_some(verified.account)
     }
 
-    /// The account of a token, or why the token does not hold.
-    pub(super) async fn verify(
-        &self,
-        token: &str,
-        header: &jsonwebtoken::Header,
-    ) -> Result<Account, Fault> {
-        let account = match self.remembered(token) {
-            Some(account) => account,
-            None => self.verify_anew(token, header).await?,
-        };
+    /// The account, unless its session has ended.
+    pub(super) fn if_not_ended(&self, account: Account) -> Result<Account, Fault> {
         if self.revocations.holds(&account.session) {
             return Err(ended());
         }
         Ok(account)
     }
 
-    async fn verify_anew(
+    /// The account of a token, or why the token does not hold.
+    pub(super) async fn verify(
         &self,
         token: &str,
         header: &jsonwebtoken::Header,
@@ -191,7 +184,7 @@ impl AccessVerifier {
             exp: claims.exp,
         };
         self.verified.insert(token.to_owned(), verified);
-        Ok(account)
+        self.if_not_ended(account)
     }
 }
 

@@ -175,6 +175,9 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(invalid("the token is too long"));
         }
+        if let Some(account) = self.access.remembered(token) {
+            return self.access.if_not_ended(account).map(Caller::Account);
+        }
         let header = jsonwebtoken::decode_header(token).map_err(|_| invalid("not a JWT"))?;
         match (header.typ.as_deref(), &self.services) {
             (Some(ACCESS_TYPE), _) => self

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 
 use super::body::Held;
 use super::{Inbound, refuse};
 use crate::fault::{Fault, Kind};
+use crate::next::Next;
 
-pub(super) async fn admit(
-    State(inbound): State<Inbound>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn admit(inbound: &Inbound, request: Request, next: impl Next) -> Response {
     let Ok(place) = inbound.places.clone().try_acquire_owned() else {
         metrics::counter!("atelier_rpc_shed_total", "service" => inbound.role).increment(1);
         return refuse(

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderValue;
 use opentelemetry::trace::{
@@ -16,10 +15,11 @@ use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::body::{Ending, Watched};
-use super::{CallersFault, Inbound};
+use super::{CallersFault, Inbound, Side};
 use crate::call::{REQUEST_ID, TRACEPARENT, Trace};
 use crate::check::is_id;
 use crate::network::{self, Network};
+use crate::next::Next;
 
 /// A call's id and trace, until [`super::identify`] makes a whole [`crate::call::Call`] of it.
 #[derive(Clone)]
@@ -30,11 +30,7 @@ pub(super) struct Arrived {
     pub(super) network: Option<Network>,
 }
 
-pub(super) async fn arrive(
-    State(inbound): State<Inbound>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn arrive(inbound: &Inbound, mut request: Request, next: impl Next) -> Response {
     let headers = request.headers();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let id: Arc<str> = match text(REQUEST_ID) {
@@ -50,10 +46,10 @@ pub(super) async fn arrive(
         .collect::<String>()
         .into();
 
-    let network = match &inbound.verifier {
-        Some(verifier) => verifier.network(headers),
+    let network = match &inbound.side {
+        Side::Service(verifier) => verifier.network(headers),
         // The edge is the one who sees it.
-        None => network::client(request.extensions()).map(Network::of),
+        Side::Edge(_) => network::client(request.extensions()).map(Network::of),
     };
 
     // The path of an unknown method is the caller's own text: it names no span and no metric.

@@ -2,18 +2,16 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
-use tokio::time::Sleep;
 use tonic::Code;
 
 use super::arrival::code_of;
+use super::lease::{Expired, Leased};
 
 /// Says once how a call ended: when it is told, or when it is dropped untold (`None`: nobody waits any more).
 pub(super) struct Ending<F: FnOnce(Option<Code>)>(Option<F>);
@@ -144,103 +142,12 @@ impl<T: Unpin> HttpBody for Held<T> {
     }
 }
 
-/// A body on loan: when its time is over it is dropped with all it holds, even if nobody reads it any more, so that
-/// a caller who stops reading keeps nothing behind it busy. Whoever still reads gets an error then.
-pub struct Leased {
-    loan: Arc<Mutex<Loan>>,
-    reaper: AbortHandle,
-}
-
-struct Loan {
-    body: Option<Body>,
-    reader: Option<Waker>,
-    expired: bool,
-}
-
-/// The time of a [`Leased`] body is over.
-#[derive(Debug, thiserror::Error)]
-#[error("the time for this body is over")]
-pub(super) struct Expired;
-
-impl Leased {
-    /// Lends a body until a timer rings.
-    pub fn new(body: Body, until: Pin<Box<Sleep>>) -> Self {
-        let loan = Arc::new(Mutex::new(Loan {
-            body: Some(body),
-            reader: None,
-            expired: false,
-        }));
-        let lent = loan.clone();
-        let reaper = tokio::spawn(async move {
-            until.await;
-            let (body, reader) = {
-                let mut loan = locked(&lent);
-                loan.expired = loan.body.is_some();
-                (loan.body.take(), loan.reader.take())
-            };
-            drop(body);
-            if let Some(reader) = reader {
-                reader.wake();
-            }
-        });
-        Self {
-            loan,
-            reaper: reaper.abort_handle(),
-        }
-    }
-}
-
-fn locked(loan: &Mutex<Loan>) -> MutexGuard<'_, Loan> {
-    loan.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for Leased {
-    fn drop(&mut self) {
-        self.reaper.abort();
-    }
-}
-
-impl HttpBody for Leased {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let mut loan = locked(&self.loan);
-        let Some(body) = loan.body.as_mut() else {
-            let expired = std::mem::take(&mut loan.expired);
-            return Poll::Ready(expired.then(|| Err(axum::Error::new(Expired))));
-        };
-        let frame = Pin::new(body).poll_frame(cx);
-        match &frame {
-            Poll::Pending => loan.reader = Some(cx.waker().clone()),
-            Poll::Ready(None) => loan.body = None,
-            Poll::Ready(Some(_)) => {}
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let loan = locked(&self.loan);
-        !loan.expired && loan.body.as_ref().is_none_or(HttpBody::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        locked(&self.loan)
-            .body
-            .as_ref()
-            .map_or_else(SizeHint::default, HttpBody::size_hint)
-    }
-}
-
 /// Ends with DEADLINE_EXCEEDED in its trailers when the time is over.
 pub(super) struct Timed(Leased);
 
 impl Timed {
-    pub(super) fn new(inner: Body, sleep: Pin<Box<Sleep>>) -> Self {
-        Self(Leased::new(inner, sleep))
+    pub(super) fn new(leased: Leased) -> Self {
+        Self(leased)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http_body::Body as _;
 
@@ -11,6 +10,7 @@ use super::body::Timed;
 use super::mapping::unknown_method;
 use super::{Inbound, Method, refuse};
 use crate::fault::{Fault, Kind};
+use crate::next::Next;
 
 /// tonic's own timer reads the same header and answers CANCELLED, outside any grpc-web layer; it starts a moment
 /// before ours, and ours has to ring first even on a busy machine. What is left of a deadline as short as that is
@@ -23,11 +23,7 @@ fn ahead(asked: Duration) -> Duration {
 #[derive(Clone, Copy)]
 pub(super) struct Until(pub(super) Instant);
 
-pub(super) async fn bound(
-    State(inbound): State<Inbound>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn bound(inbound: &Inbound, mut request: Request, next: impl Next) -> Response {
     let Some(policy) = inbound.policies.of(request.uri().path()).cloned() else {
         return refuse(unknown_method());
     };
@@ -60,7 +56,7 @@ pub(super) async fn bound(
             if response.body().is_end_stream() {
                 return response;
             }
-            response.map(|body| axum::body::Body::new(Timed::new(body, sleep)))
+            response.map(|body| axum::body::Body::new(Timed::new(inbound.leases.lend(body, sleep))))
         }
         () = &mut sleep => refuse(Fault::deadline_exceeded()),
     }

@@ -2,35 +2,43 @@
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 
 use super::arrival::Arrived;
 use super::deadline::Until;
-use super::{Inbound, Method, refuse};
+use super::doorkeeper::Refused;
+use super::{Inbound, Method, Side, refuse};
 use crate::call::Call;
 use crate::fault::{Fault, Kind};
 use crate::identity::{Caller, Role, Verifier};
+use crate::next::Next;
 use crate::policy::{Access, Policy};
 use crate::tls::TlsPeer;
 
-pub(super) async fn identify(
-    State(inbound): State<Inbound>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let caller = match &inbound.verifier {
-        Some(verifier) => match verifier.identify(request.headers()).await {
-            Ok(caller) => match as_certified(&caller, request.extensions()) {
+pub(super) async fn identify(inbound: &Inbound, request: Request, next: impl Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = match &inbound.side {
+        Side::Service(verifier) => match verifier.identify(&parts.headers).await {
+            Ok(caller) => match as_certified(&caller, &parts.extensions) {
                 Ok(()) => caller,
                 Err(fault) => return refuse(fault),
             },
             Err(fault) => return refuse(fault),
         },
-        None => Caller::Nobody,
+        Side::Edge(None) => Caller::Nobody,
+        Side::Edge(Some(doorkeeper)) => {
+            doorkeeper
+                .recognise(&mut parts)
+                .await
+                .unwrap_or_else(|fault| {
+                    // The limits count it first.
+                    parts.extensions.insert(Refused(fault.into()));
+                    Caller::Nobody
+                })
+        }
     };
-    let extensions = request.extensions();
+    let extensions = &mut parts.extensions;
     let (Some(arrived), Some(until), Some(Method(policy))) = (
         extensions.get::<Arrived>().cloned(),
         extensions.get::<Until>().copied(),
@@ -38,16 +46,18 @@ pub(super) async fn identify(
     ) else {
         return refuse(super::mapping::unknown_method());
     };
-    let allowed = match &inbound.verifier {
-        Some(verifier) => allowed(&policy, &caller).and_then(|()| certain(&policy, verifier)),
-        // The service behind the edge verifies; what is for services alone does not even get there.
-        None if policy.access == Access::Internal => Err(internal_only()),
-        None => Ok(()),
+    let allowed = match &inbound.side {
+        Side::Service(verifier) => {
+            allowed(&policy, &caller).and_then(|()| certain(&policy, verifier))
+        }
+        // The service behind the edge decides; what is for services alone does not even get there.
+        Side::Edge(_) if policy.access == Access::Internal => Err(internal_only()),
+        Side::Edge(_) => Ok(()),
     };
     if let Err(fault) = allowed {
         return refuse(fault);
     }
-    request.extensions_mut().insert(Call {
+    extensions.insert(Call {
         id: arrived.id,
         caller,
         deadline: until.0,
@@ -55,7 +65,7 @@ pub(super) async fn identify(
         user_agent: arrived.user_agent,
         network: arrived.network,
     });
-    next.run(request).await
+    next.run(Request::from_parts(parts, body)).await
 }
 
 /// On a connection with certificates a service's token must be that of the role in its certificate: a token that was

@@ -1,11 +1,10 @@
 //! Draws from the method's rate bucket, below everything that tells who calls.
 //!
 //! Address limits are the edge's, account limits the services', since each counts what it knows for certain. The edge
-//! sees the address and verifies nobody; a service verifies the account and is told the network. So no call is counted
-//! twice for the same key:
+//! sees the address; a service verifies the account and is told the network. So no call is counted twice for the same key:
 //!
-//! - The edge counts by address what comes without a token, and whatever anyone may call to sign in or to register:
-//!   a token beside it says nothing about whose password is tried.
+//! - The edge counts by address what comes without a token or with one that does not hold, and whatever anyone may call to
+//!   sign in or to register: a token beside it says nothing about whose password is tried.
 //! - A service counts by account what comes with a token, the rest of those two buckets included. An anonymous account
 //!   costs nothing to make, so its network is counted too.
 //! - A service that calls a service draws nothing.
@@ -13,17 +12,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Inbound, Method, refuse};
+use super::doorkeeper::Refused;
+use super::{Inbound, Method, Side, refuse};
 use crate::call::Call;
 use crate::fault::{Fault, Kind};
 use crate::identity::{Caller, Role};
 use crate::limit::{Bucket, Counted, Drawn, Limits, Scope, Verdict};
+use crate::next::Next;
 use crate::policy::{Access, Policy};
 
 /// What is told of a limit, by the names of draft-ietf-httpapi-ratelimit-headers up to its version 06; later ones put
@@ -32,21 +32,19 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-pub(super) async fn draw(State(inbound): State<Inbound>, request: Request, next: Next) -> Response {
-    let Some((limits, bucket, call, policy)) = known(&inbound, &request) else {
-        return next.run(request).await;
+pub(super) async fn draw(inbound: &Inbound, request: Request, next: impl Next) -> Response {
+    let Some((limits, bucket, call, policy)) = known(inbound, &request) else {
+        return go_on(request, next).await;
     };
-    let counted = if inbound.verifier.is_some() {
-        as_account(&policy, bucket, &call)
-    } else {
-        let has_token = request.headers().contains_key(AUTHORIZATION);
-        as_address(&policy, bucket, &call, has_token)
+    let counted = match inbound.side {
+        Side::Service(_) => as_account(&policy, bucket, &call),
+        Side::Edge(_) => as_address(&policy, bucket, &call, has_token(&request)),
     };
     let Some(verdict) = limits.draw(bucket, &counted).await else {
-        return next.run(request).await;
+        return go_on(request, next).await;
     };
     let mut response = match verdict.drawn {
-        Drawn::Allowed { .. } => next.run(request).await,
+        Drawn::Allowed { .. } => go_on(request, next).await,
         Drawn::Refused { retry_after, .. } => {
             metrics::counter!(
                 "atelier_rate_limited_total",
@@ -58,6 +56,20 @@ pub(super) async fn draw(State(inbound): State<Inbound>, request: Request, next:
     };
     tell(response.headers_mut(), &verdict);
     response
+}
+
+/// Lets a call pass, unless its token does not hold.
+async fn go_on(mut request: Request, next: impl Next) -> Response {
+    match request.extensions_mut().remove::<Refused>() {
+        Some(Refused(status)) => status.into_http(),
+        None => next.run(request).await,
+    }
+}
+
+/// Whether a call has a token, and not one that does not hold. One that nobody can judge at the moment is judged by the
+/// service.
+fn has_token(request: &Request) -> bool {
+    request.headers().contains_key(AUTHORIZATION) && request.extensions().get::<Refused>().is_none()
 }
 
 /// What the layers above have found out; `None` where nothing is limited.

@@ -1,16 +1,16 @@
 //! Makes every error of the libraries look like ours: the right code, an `ErrorInfo`, and no internals.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use tonic::{Code, Status};
 
 use super::body::{Mapped, trailers_of};
-use super::{AsTold, Inbound, refuse};
+use super::{AsTold, refuse};
 use crate::fault::{Fault, Kind};
+use crate::next::Next;
 
-pub(super) async fn map_errors(State(_): State<Inbound>, request: Request, next: Next) -> Response {
+pub(super) async fn map_errors(request: Request, next: impl Next) -> Response {
     let response = next.run(request).await;
     if response.extensions().get::<AsTold>().is_some() {
         return response;

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame};
@@ -17,8 +16,9 @@ use tonic::Status;
 use super::body::Interrupted;
 use super::frames::{Frames, PREFIX};
 use super::{CallersFault, Method, refuse};
+use crate::next::Next;
 
-pub(super) async fn limit(request: Request, next: Next) -> Response {
+pub(super) async fn limit(request: Request, next: impl Next) -> Response {
     let Some(Method(policy)) = request.extensions().get::<Method>().cloned() else {
         return refuse(super::mapping::unknown_method());
     };

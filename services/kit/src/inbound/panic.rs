@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -14,8 +13,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::refuse;
 use crate::fault::Fault;
+use crate::next::Next;
 
-pub(super) async fn contain(request: Request, next: Next) -> Response {
+pub(super) async fn contain(request: Request, next: impl Next) -> Response {
     // Unwind safety: what the panic left half done belongs to this call alone and is dropped with it.
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response.map(|body| Body::new(Contained { inner: Some(body) })),

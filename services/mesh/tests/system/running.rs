@@ -1,5 +1,6 @@
 //! The program as a child process: started, waited for, told to stop and killed by its own id; never by a name.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,6 +31,12 @@ pub async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
     ALONE.lock().await
 }
 
+/// The program that is tested: the one that was built with the tests, or another build of it (`ATELIER_TEST_PROGRAM`), as
+/// for a campaign whose load a debug build cannot hold.
+fn program() -> OsString {
+    std::env::var_os("ATELIER_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_atelier").into())
+}
+
 /// How the program is started: nothing of this process's environment but the path reaches it, nothing is limited, and no
 /// generation is counted.
 pub struct Launch(Command);
@@ -37,7 +44,7 @@ pub struct Launch(Command);
 impl Launch {
     /// With these arguments.
     pub fn new(args: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_atelier"));
+        let mut command = Command::new(program());
         command
             .args(args)
             .env_clear()

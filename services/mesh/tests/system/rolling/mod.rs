@@ -16,10 +16,10 @@ use crate::faults::stage::{Engines, Mesh, Ways};
 use crate::people::Person;
 use crate::running::{alone, eventually};
 
-/// How many calls a second begin, as long as the machine can hold it, and how many streams are open; a campaign
-/// (`ATELIER_CAMPAIGN_ROLLING_CALLS=200 ATELIER_CAMPAIGN_ROLLING_STREAMS=50`) asks for more.
+/// How many calls a second begin, as long as the machine can hold it; a campaign asks for more.
 const PER_SECOND: u64 = 40;
-const STREAMS: u64 = 12;
+/// How many of them there are for each open stream.
+const FOR_EACH_STREAM: u64 = 4;
 /// How many people there are.
 const PEOPLE: usize = 10;
 /// How long a process may take to be found by all others on a busy machine.
@@ -63,7 +63,7 @@ async fn every_service_restarts_under_load_and_no_call_fails_and_every_stream_go
     }
     let link = client(&mesh.edges);
     let per_second = campaign::size("ATELIER_CAMPAIGN_ROLLING_CALLS", PER_SECOND);
-    let open = campaign::size("ATELIER_CAMPAIGN_ROLLING_STREAMS", STREAMS);
+    let open = per_second.div_ceil(FOR_EACH_STREAM);
     let calls = Calls::begin(&link, &people, u32::try_from(per_second).unwrap());
     let streams = Streams::begin(&link, &people, usize::try_from(open).unwrap(), SCRIPT);
     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -10,7 +10,7 @@ use atelier_conformance::DESCRIPTOR;
 use atelier_edge::{ApiKeyExchange, Destination, Door, EdgeConfig, Exchanged};
 use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind};
-use atelier_kit::identity::KeySource;
+use atelier_kit::identity::{AccessVerifier, KeySource};
 use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::{Link, Route, pipe};
 use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
@@ -65,6 +65,7 @@ impl Open {
             policies: Policies::new(policies),
             descriptor: DESCRIPTOR,
             jwks: Arc::new(Nobody),
+            access: AccessVerifier::new(Arc::new(Nobody)),
             api_keys: Arc::new(Nobody),
             object_roles: Vec::new(),
             limits: Arc::new(Limits::local(Table::unlimited())),
