@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for file in [
         "connectrpc/conformance/v1/service.proto",
         "connectrpc/conformance/v1/server_compat.proto",
+        "grpc/testing/test.proto",
     ] {
         compiler.open_file(file)?;
     }

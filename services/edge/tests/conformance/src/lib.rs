@@ -1,8 +1,9 @@
-//! What others' suites want to call: their services in Rust, as plain gRPC without any of the house's layers, so that a
-//! suite that passes has passed the edge and not what stands before it.
+//! What others' suites want to call: their services in Rust, as plain gRPC without any of the house's layers. Whoever
+//! serves one says what its calls pass.
 
 pub mod answer;
 pub mod connect;
+pub mod interop;
 
 /// The contracts of the suites in Rust, made from `proto/` when this is built.
 pub mod proto {
@@ -11,6 +12,11 @@ pub mod proto {
     /// What the suite of Connect calls, and how it starts the program that answers.
     pub mod connect {
         tonic::include_proto!("connectrpc.conformance.v1");
+    }
+
+    /// What the interop clients of gRPC call.
+    pub mod interop {
+        tonic::include_proto!("grpc.testing");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The edge on a socket with one service behind it, which knows nothing of the house.
+//! The edge on a socket with one service behind it.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -15,11 +15,13 @@ use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::{Link, Route, pipe};
 use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
 use atelier_kit::serve::{Listener, Side, bind, serve};
-use atelier_kit::testing::foundation;
+use atelier_kit::service::Service;
+use atelier_kit::testing::{Issuer, foundation, mount_route};
 use atelier_kit::tls::ServerTls;
 use axum::Router;
 use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::service::Routes;
 
 /// The service behind the edge.
 pub(crate) struct Behind {
@@ -29,12 +31,38 @@ pub(crate) struct Behind {
     pub(crate) routes: Router,
     /// How many bytes a message may have.
     pub(crate) limit: usize,
+    /// Whether calls pass the layers that every service here has, and errors of the edge have their details. What does
+    /// not belong to the house has none of either.
+    pub(crate) of_the_house: bool,
+}
+
+impl Behind {
+    fn policies(&self) -> Policies {
+        Policies::new(self.methods.iter().map(|(method, many, stream)| {
+            let path = format!("/{}/{method}", self.service);
+            (path, policy(self.limit, *many, *stream))
+        }))
+    }
+
+    /// Serves it in memory, and says how it is reached there.
+    fn mount(&self) -> (Route, DropGuard) {
+        if self.of_the_house {
+            let service = Service::new(Routes::from(self.routes.clone()));
+            return mount_route(service, "suite", self.policies(), &Issuer::new());
+        }
+        let closing = CancellationToken::new();
+        let (near, far) = pipe();
+        let memory = Listener::Memory(far);
+        let serving = serve(self.routes.clone(), memory, Side::Inside, closing.clone());
+        tokio::spawn(serving);
+        (Route::Memory(near), closing.drop_guard())
+    }
 }
 
 /// An edge that takes calls for as long as this lives.
 pub(crate) struct Open {
     pub(crate) address: SocketAddr,
-    _closing: DropGuard,
+    _closing: [DropGuard; 2],
     _folder: tempfile::TempDir,
 }
 
@@ -46,23 +74,19 @@ impl Open {
     ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let closing = CancellationToken::new();
-        let (near, far) = pipe();
-        let memory = Listener::Memory(far);
-        tokio::spawn(serve(behind.routes, memory, Side::Inside, closing.clone()));
-
-        let policies = behind.methods.iter().map(|(method, many, stream)| {
-            let path = format!("/{}/{method}", behind.service);
-            (path, policy(behind.limit, *many, *stream))
-        });
+        let (route, mounted) = behind.mount();
+        let mut config = EdgeConfig::read(&Settings::new(std::iter::empty::<(String, String)>()));
+        if !behind.of_the_house {
+            config = config.with_bare_errors();
+        }
         let door = Door {
-            config: EdgeConfig::read(&Settings::new(std::iter::empty::<(String, String)>()))
-                .with_bare_errors(),
+            config,
             roster: vec![Destination {
                 service: behind.service,
                 role: "suite",
-                link: Link::new("suite", &Route::Memory(near), None)?,
+                link: Link::new("suite", &route, None)?,
             }],
-            policies: Policies::new(policies),
+            policies: behind.policies(),
             descriptor: DESCRIPTOR,
             jwks: Arc::new(Nobody),
             access: AccessVerifier::new(Arc::new(Nobody)),
@@ -87,7 +111,7 @@ impl Open {
         tokio::spawn(serve(router, listener, Side::Edge, closing.clone()));
         Ok(Self {
             address,
-            _closing: closing.drop_guard(),
+            _closing: [closing.drop_guard(), mounted],
             _folder: folder,
         })
     }
