@@ -13,6 +13,7 @@ use atelier_kit::link::Route;
 use atelier_kit::serve::Side;
 use atelier_kit::testing::{Issuer, eventually, secret};
 use atelier_proto::{analytics::v1 as analytics, tts::v1 as tts};
+use house::alone::breakable;
 use house::{House, Speech, event, listen, policies, speech_service};
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
@@ -416,29 +417,10 @@ async fn a_service_that_is_away_is_unavailable_until_it_is_back() {
 
 #[tokio::test]
 async fn a_service_that_dies_in_the_middle_of_a_stream_is_told_as_unavailable() {
-    // A peer that sends one message and then cuts the connection.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let (speech, issuer) = (Arc::<Speech>::default(), Issuer::new());
-    let (real, _guard) = serve_speech(&speech, &issuer, "127.0.0.1:0").await;
-    let cut = Arc::new(tokio::sync::Notify::new());
-    let cutter = cut.clone();
-    tokio::spawn(async move {
-        loop {
-            let (mut near, _) = listener.accept().await.unwrap();
-            let address = real.strip_prefix("http://").unwrap().to_owned();
-            let cut = cutter.clone();
-            tokio::spawn(async move {
-                let mut far = tokio::net::TcpStream::connect(address).await.unwrap();
-                tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    () = cut.notified() => {}
-                }
-            });
-        }
-    });
+    let (url, _guard) = serve_speech(&speech, &issuer, "127.0.0.1:0").await;
+    let (route, cut) = breakable(&url).await;
     let (_, health) = speech_service(&speech);
-    let route = Route::Url(url.parse().unwrap());
     let house = House::open_at(speech, issuer, health, route, vec![], &[]).await;
     let request = house.signed(speak("forever"));
     let mut stream = house

@@ -7,27 +7,22 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use atelier_edge::{Destination, Door, EdgeConfig};
-use atelier_kit::config::Settings;
 use atelier_kit::fault::{Fault, Kind, reason_of};
-use atelier_kit::identity::AccessVerifier;
-use atelier_kit::link::{Link, Replicas, Route};
+use atelier_kit::link::{Replicas, Route};
 use atelier_kit::policy::{Idempotency, Policies, Policy};
-use atelier_kit::serve::Side;
-use atelier_kit::testing::foundation;
 use atelier_proto::llm_chat::v1 as chat;
 use atelier_proto::llm_chat::v1::llm_chat_service_client::LlmChatServiceClient;
 use bytes::Bytes;
-use house::{NoKeys, listen, policies, unlimited};
+use house::alone::Alone;
+use house::policies;
 use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 const CHAT: &str = "atelier.llm_chat.v1.LlmChatService";
@@ -140,11 +135,7 @@ fn message_and(status: &Status) -> http::Response<Body> {
 }
 
 /// A door with the chat behind it.
-struct Edge {
-    url: String,
-    _guard: DropGuard,
-    _folder: tempfile::TempDir,
-}
+struct Edge(Alone);
 
 impl Edge {
     async fn before(replicas: &[&Replica]) -> Self {
@@ -157,36 +148,11 @@ impl Edge {
             url.parse().unwrap()
         });
         let route = Route::Replicas(Replicas::at(urls.collect()));
-        let folder = tempfile::tempdir().unwrap();
-        let none: [(String, String); 0] = [];
-        let door = Door {
-            config: EdgeConfig::read(&Settings::new(none)),
-            roster: vec![Destination {
-                service: CHAT,
-                role: "llm-chat",
-                link: Link::new("llm-chat", &route, None).unwrap(),
-            }],
-            policies,
-            descriptor: atelier_proto::DESCRIPTOR,
-            jwks: Arc::new(NoKeys),
-            access: AccessVerifier::new(Arc::new(NoKeys)),
-            api_keys: Arc::new(NoKeys),
-            object_roles: vec![],
-            limits: unlimited(),
-            leaving: CancellationToken::new(),
-        };
-        let router = atelier_edge::build(door, &foundation("edge", folder.path())).unwrap();
-        let (url, guard) = listen(router, Side::Edge, "127.0.0.1:0").await;
-        Self {
-            url,
-            _guard: guard,
-            _folder: folder,
-        }
+        Self(Alone::before(CHAT, "llm-chat", &route, policies).await)
     }
 
     fn chat(&self) -> LlmChatServiceClient<Channel> {
-        let endpoint = Endpoint::from_shared(self.url.clone()).unwrap();
-        LlmChatServiceClient::new(endpoint.connect_lazy())
+        LlmChatServiceClient::new(self.0.channel())
     }
 
     /// A call that only reads.
