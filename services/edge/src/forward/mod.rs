@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode, Uri, Version};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::exchange::{Exchange, Stand};
 use crate::retry::Retries;
@@ -99,9 +99,6 @@ async fn pass(
     if let Some(stand) = &stand {
         exchange.heed(stand, &parts.headers);
     }
-    if timed_out(&parts.headers) {
-        return Err(Fault::deadline_exceeded().into());
-    }
     headers::backward(&mut parts.headers);
     parts.extensions.insert(AsTold);
     let has_ended = parts.headers.contains_key("grpc-status");
@@ -113,13 +110,6 @@ async fn pass(
     Ok(Response::from_parts(parts, body))
 }
 
-/// Whether a service has said that the time is over in the words of tonic, which calls that CANCELLED.
-fn timed_out(headers: &http::HeaderMap) -> bool {
-    Status::from_header_map(headers).is_some_and(|status| {
-        status.code() == Code::Cancelled && status.message() == "Timeout expired"
-    })
-}
-
 /// A proxy between the services may answer with a page of its own.
 fn is_grpc<T>(response: &http::Response<T>) -> bool {
     response.status() == StatusCode::OK
@@ -127,22 +117,4 @@ fn is_grpc<T>(response: &http::Response<T>) -> bool {
             .headers()
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_of_tonics_timer_alone_are_taken_for_the_deadline() {
-        for (status, over) in [
-            (Status::cancelled("Timeout expired"), true),
-            (Status::cancelled("the caller went away"), false),
-            (Status::unavailable("Timeout expired"), false),
-        ] {
-            let mut headers = http::HeaderMap::new();
-            status.add_header(&mut headers).unwrap();
-            assert_eq!(timed_out(&headers), over, "{status:?}");
-        }
-    }
 }

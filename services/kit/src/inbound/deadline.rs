@@ -12,8 +12,8 @@ use super::{Inbound, Method, refuse};
 use crate::fault::{Fault, Kind};
 use crate::next::Next;
 
-/// tonic's own timer reads the same header and answers CANCELLED, outside any grpc-web layer; it starts a moment
-/// before ours, and ours has to ring first even on a busy machine. What is left of a deadline as short as that is
+/// Whoever calls measures the same time and gives up when it is over; a client of tonic calls that CANCELLED and knows
+/// no reason. Our answer has to be there before, even on a busy machine. What is left of a deadline as short as that is
 /// spent on the way back.
 fn ahead(asked: Duration) -> Duration {
     (asked / 10).clamp(Duration::from_millis(5), Duration::from_millis(20))
