@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use atelier_edge::{Destination, Door, EdgeConfig};
 use atelier_kit::config::Settings;
+use atelier_kit::identity::AccessVerifier;
 use atelier_kit::link::{Link, Route};
 use atelier_kit::policy::Policies;
 use atelier_kit::serve::Side;
@@ -42,6 +43,7 @@ impl Alone {
             policies,
             descriptor: atelier_proto::DESCRIPTOR,
             jwks: Arc::new(NoKeys),
+            access: AccessVerifier::new(Arc::new(NoKeys)),
             api_keys: Arc::new(NoKeys),
             object_roles: vec![],
             limits: unlimited(),
