@@ -86,14 +86,11 @@ impl EdgeConfig {
             own.add_own(url);
         }
         let mut origins = own.clone();
-        let origins_file = settings.text(&CORS_ORIGINS_FILE).map(FollowedFile::new);
-        if let Some(file) = &origins_file {
-            match file.read().and_then(|text| own.and_those_of(&text)) {
-                Ok(all) => origins = all,
-                Err(why) => {
-                    let what = format!("{}: {why}", file.path().display());
-                    settings.problem(&CORS_ORIGINS_FILE, &what);
-                }
+        let meaning = |file: &str, text: &str| own.and_those_of(file, text);
+        let mut origins_file = None;
+        if settings.text(&CORS_ORIGINS_FILE).is_some() {
+            if let Some((file, all)) = settings.file(&CORS_ORIGINS_FILE, meaning) {
+                (origins_file, origins) = (Some(file), all);
             }
         } else {
             for text in settings.list(&CORS_ORIGINS) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use atelier_kit::followed::{Content, FollowedFile};
+use atelier_kit::followed::{FileError, FollowedFile};
 use url::Url;
 
 /// A set of origins (RFC 6454) of web pages.
@@ -46,12 +46,13 @@ impl Origins {
     }
 
     /// These and those of a file: one on each line, white space around it and lines that begin with `#` aside.
-    pub(crate) fn and_those_of(&self, text: &str) -> Result<Self, String> {
+    pub(crate) fn and_those_of(&self, file: &str, text: &str) -> Result<Self, FileError> {
         let mut all = self.clone();
         for (at, line) in text.lines().map(str::trim).enumerate() {
             let is_said = !line.is_empty() && !line.starts_with('#');
             if is_said && !all.add(line) {
-                return Err(format!("line {}: {}", at + 1, no_origin(line)));
+                let what = format!("line {}: {}", at + 1, no_origin(line));
+                return Err(FileError::whole(file, &what));
             }
         }
         Ok(all)
@@ -101,28 +102,18 @@ impl Current {
 
     /// Keeps them as their file says, besides the edge's own; runs until it is dropped. A wrong file changes nothing.
     pub(crate) async fn follow(self, file: FollowedFile, own: Origins) {
-        let path = file.path().display().to_string();
-        let take = |content: &Content| {
-            let read = content.clone().and_then(|text| own.and_those_of(&text));
-            match read.and_then(|origins| self.open_no_further(origins)) {
-                Ok(origins) => {
-                    told(true);
-                    if origins != *self.now() {
-                        self.set(origins);
-                        tracing::info!(file = path, "the origins of pages were read again");
-                    }
-                }
-                Err(why) => {
-                    told(false);
-                    tracing::error!(
-                        file = path,
-                        why,
-                        "the origins cannot be used, and those before stay"
-                    );
-                }
+        let take = |origins: Origins| {
+            let origins = self.open_no_further(origins)?;
+            let is_other = origins != *self.now();
+            if is_other {
+                self.set(origins);
             }
+            Ok(is_other)
         };
-        file.follow(take).await;
+        let meaning = |file: &str, text: &str| own.and_those_of(file, text);
+        let gauge = "atelier_cors_origins_are_good";
+        file.keep("the origins of pages", gauge, meaning, take)
+            .await;
     }
 
     /// That any page may call is weighed at the start, where a profile can refuse it, and nowhere else.
@@ -132,10 +123,6 @@ impl Current {
         }
         Ok(origins)
     }
-}
-
-fn told(is_good: bool) {
-    metrics::gauge!("atelier_cors_origins_are_good").set(f64::from(u8::from(is_good)));
 }
 
 #[cfg(test)]
@@ -154,7 +141,7 @@ mod tests {
     #[test]
     fn a_file_has_an_origin_on_each_line() {
         let text = "# the pages\n\n  https://a.example  \r\nhttps://b.example:8443\n";
-        let origins = own().and_those_of(text).unwrap();
+        let origins = own().and_those_of("origins", text).unwrap();
         for origin in [
             "https://atelier.example",
             "https://a.example",
@@ -164,10 +151,14 @@ mod tests {
         }
         assert!(!origins.allow("https://c.example"));
         let wrong = own()
-            .and_those_of("https://a.example\nb.example")
-            .unwrap_err();
-        assert!(wrong.starts_with("line 2: \"b.example\""), "{wrong}");
-        assert_eq!(own().and_those_of(""), Ok(own()));
+            .and_those_of("origins", "https://a.example\nb.example")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            wrong.starts_with("origins: line 2: \"b.example\""),
+            "{wrong}"
+        );
+        assert_eq!(own().and_those_of("origins", ""), Ok(own()));
     }
 
     #[tokio::test]

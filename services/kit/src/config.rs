@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
 
+use crate::followed::{FileError, FollowedFile, Reread};
+
 /// One setting: its variable, its default, and a sentence for `.env.example`.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
@@ -65,6 +67,7 @@ pub struct Settings {
     values: BTreeMap<String, String>,
     variables: Variables,
     problems: Mutex<Vec<String>>,
+    reread: Reread,
 }
 
 impl Settings {
@@ -79,6 +82,7 @@ impl Settings {
                 .collect(),
             variables,
             problems: Mutex::default(),
+            reread: Reread::default(),
         }
     }
 
@@ -161,6 +165,28 @@ impl Settings {
             .filter(|part| !part.is_empty())
             .map(str::to_owned)
             .collect()
+    }
+
+    /// The file that a setting names, with what it says at the start; `None` when it names none, and when the file is wrong,
+    /// which [`Settings::finish`] tells.
+    pub fn file<T>(
+        &self,
+        setting: &Setting,
+        meaning: impl FnOnce(&str, &str) -> Result<T, FileError>,
+    ) -> Option<(FollowedFile, T)> {
+        let file = FollowedFile::new(self.text(setting)?).asked_by(self.reread.clone());
+        match file.read(meaning) {
+            Ok(said) => Some((file, said)),
+            Err(error) => {
+                self.problem(setting, &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Asks for the files that the settings name to be read again.
+    pub fn reread(&self) -> &Reread {
+        &self.reread
     }
 
     /// Remembers that a setting cannot be used.

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use atelier_kit::config::{ConfigError, Settings};
-use atelier_kit::limit::{Bucket, Limits, LimitsFile, Scope, Table};
+use atelier_kit::followed::FollowedFile;
+use atelier_kit::limit::{Bucket, LIMITS, Limits, Scope, Table};
 use atelier_kit::policy::Policies;
 use atelier_kit::redis::Redis;
 use atelier_kit::service::{Engines, StartError};
@@ -20,13 +21,13 @@ use crate::client::terminal::print;
 #[derive(Debug)]
 pub struct LimitsConfig {
     table: Table,
-    file: Option<LimitsFile>,
+    file: Option<FollowedFile>,
 }
 
 impl LimitsConfig {
     /// Reads the file that the settings name; without one the built-in limits hold.
     pub fn read(settings: &Settings) -> Self {
-        match LimitsFile::of(settings) {
+        match settings.file(&LIMITS, Table::read) {
             Some((file, table)) => Self {
                 table,
                 file: Some(file),
@@ -101,8 +102,8 @@ pub fn run(command: &LimitsCommand) -> anyhow::Result<()> {
 
 /// A wrong file is a wrong setting.
 fn check(file: &Path) -> anyhow::Result<()> {
-    let table = LimitsFile::new(file)
-        .read()
+    let table = FollowedFile::new(file)
+        .read(Table::read)
         .map_err(|error| ConfigError(error.to_string()))?;
     print(&summary(&table))
 }
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_example_is_what_is_built_in() {
-        let table = LimitsFile::new(example()).read().unwrap();
+        let table = FollowedFile::new(example()).read(Table::read).unwrap();
         assert_eq!(table, Table::default());
     }
 

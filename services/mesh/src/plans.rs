@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use atelier_kit::config::ConfigError;
+use atelier_kit::followed::FollowedFile;
 use atelier_kit::money;
-use atelier_users::{ANONYMOUS, Plans, PlansFile};
+use atelier_users::{ANONYMOUS, Plans};
 
 use crate::args::PlansCommand;
 use crate::client::terminal::print;
@@ -19,8 +20,8 @@ pub fn run(command: &PlansCommand) -> anyhow::Result<()> {
 
 /// A wrong file is a wrong setting.
 fn check(file: &Path) -> anyhow::Result<()> {
-    let plans = PlansFile::new(file)
-        .read()
+    let plans = FollowedFile::new(file)
+        .read(Plans::read)
         .map_err(|error| ConfigError(error.to_string()))?;
     print(&summary(&plans))
 }

@@ -5,6 +5,7 @@ mod sign_in;
 use std::time::Duration;
 
 use atelier_kit::config::{Setting, Settings};
+use atelier_kit::followed::FollowedFile;
 use atelier_kit::identity::KEY_LEAD;
 use secrecy::ExposeSecret as _;
 use url::Url;
@@ -160,8 +161,10 @@ pub struct Config {
     pub erase_every: Duration,
     /// Who else accounts may sign in with; `None` for nobody.
     pub provider: Option<OpenIdServer>,
-    /// What `ATELIER_PLANS` says, else what is built in.
+    /// What `ATELIER_PLANS` says at the start, else what is built in.
     pub plans: Plans,
+    /// The file that `ATELIER_PLANS` names, where there is one.
+    pub plans_file: Option<FollowedFile>,
     /// How often is looked for credits that have expired and generations that nobody has settled. No variable sets it.
     pub rounds_every: Duration,
 }
@@ -177,6 +180,7 @@ impl Default for Config {
             erase_every: Duration::from_millis(500),
             provider: None,
             plans: Plans::default(),
+            plans_file: None,
             rounds_every: Duration::from_secs(10),
         }
     }
@@ -186,6 +190,7 @@ impl Config {
     /// Reads the settings; what cannot be used is told by `Settings::finish`.
     pub fn read(settings: &Settings) -> Self {
         let fallback = Self::default();
+        let (plans_file, plans) = settings.file(&PLANS, Plans::read).unzip();
         Self {
             refresh_grace: settings
                 .number(&REFRESH_GRACE_SECONDS, 0..=600)
@@ -199,7 +204,8 @@ impl Config {
                 .map_or(fallback.anonymous_for, |days| days * DAY),
             erase_every: fallback.erase_every,
             provider: sign_in::read(settings),
-            plans: Plans::of_settings(settings),
+            plans: plans.unwrap_or(fallback.plans),
+            plans_file,
             rounds_every: fallback.rounds_every,
         }
     }

@@ -148,7 +148,7 @@ impl OwnPart {
             })
         });
         let told = json!({
-            "currency": credits.plans().currency,
+            "currency": credits.in_force().plans.currency,
             "available": money::exact(balance.available),
             "reserved": money::exact(balance.reserved),
             "grants": grants.collect::<Vec<_>>(),

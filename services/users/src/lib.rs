@@ -52,7 +52,7 @@ pub use error::Error;
 pub use grant::{GrantError, Granted, grant_admin, grant_role};
 pub use openid::{Issuer, OpenIdServer, RedirectUris};
 pub use passwords::Argon2Passwords;
-pub use plans::{ANONYMOUS, Anonymous, PLANS, Plan, Plans, PlansError, PlansFile, SignUp};
+pub use plans::{ANONYMOUS, Anonymous, PLANS, Plan, Plans, SignUp};
 pub use ports::{Clock, Passwords, SystemClock};
 pub use post::{Sender, SmtpServer};
 
@@ -167,6 +167,15 @@ pub async fn build_with(
         .settle_currency()
         .await
         .map_err(|error| StartError::other("the currency of ATELIER_PLANS", error))?;
+    if let Some(file) = config.plans_file {
+        let (credits, stopped) = (credits.clone(), foundation.stop.clone().cancelled_owned());
+        foundation.tasks.spawn(async move {
+            tokio::select! {
+                () = stopped => {}
+                () = credits.follow(file) => {}
+            }
+        });
+    }
     let makers = peers::makers(&foundation.links);
     let rounds = Rounds::new(&credits, makers, config.rounds_every);
     foundation

@@ -4,6 +4,8 @@ use super::*;
 
 use std::time::Duration;
 
+use crate::followed::FollowedFile;
+
 #[test]
 fn a_file_says_what_is_other_than_built_in() {
     let text = "share = 0.25\n[image]\naccount = { per_minute = 30, burst = 5 }\n[login.address]\nper_minute = 20\n";
@@ -119,8 +121,8 @@ async fn a_file_is_read_again_and_a_wrong_one_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("limits.toml");
     std::fs::write(&path, "").unwrap();
-    let file = LimitsFile::new(&path).at_pace(Duration::from_millis(5));
-    let limits = Arc::new(Limits::local(file.read().unwrap()));
+    let file = FollowedFile::new(&path).at_pace(Duration::from_millis(5));
+    let limits = Arc::new(Limits::local(file.read(Table::read).unwrap()));
     let followed = tokio::spawn(follow(file, limits.clone()));
     let images = || {
         let quota = limits.table().quota(Bucket::Image, Scope::Account);

@@ -29,9 +29,9 @@ pub use limiter::{Away, Draw, Drawn, Key, Limiter};
 pub use local::LocalLimiter;
 pub use quota::Quota;
 pub use redis::RedisLimiter;
-pub use table::{Table, TableError};
+pub use table::Table;
 pub use time::{SystemTime, Time};
-pub use watch::{LimitsFile, follow};
+pub use watch::follow;
 
 use crate::config::Setting;
 

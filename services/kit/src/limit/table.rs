@@ -2,11 +2,11 @@
 //! `per_minutes` must not learn of it from a bill.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 
 use super::{Bucket, Quota, Scope};
+use crate::followed::{FileError, read_toml};
 
 /// What a process grants of each limit while a shared store is away, when nothing else is said.
 const SHARE: f64 = 0.5;
@@ -47,26 +47,6 @@ impl Default for Table {
     }
 }
 
-/// What is wrong with a file, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct TableError {
-    /// The file, as it was named.
-    pub file: String,
-    /// Line and column, from 1, where there are any.
-    pub place: Option<(usize, usize)>,
-    /// What is wrong.
-    pub what: String,
-}
-
-impl fmt::Display for TableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place {
-            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.what),
-            None => write!(f, "{}: {}", self.file, self.what),
-        }
-    }
-}
-
 impl Table {
     /// Nothing is limited.
     pub fn unlimited() -> Self {
@@ -77,18 +57,10 @@ impl Table {
     }
 
     /// Reads a file; what it does not say is as it is built in.
-    pub fn read(file: &str, content: &str) -> Result<Self, TableError> {
-        let wrong = |place, what: &str| TableError {
-            file: file.to_owned(),
-            place,
-            // One clear line.
-            what: what.lines().collect::<Vec<_>>().join(" "),
-        };
-        let document: Document = toml::from_str(content).map_err(|error| {
-            let place = error.span().map(|span| place(content, span.start));
-            wrong(place, error.message())
-        })?;
-        document.table().map_err(|what| wrong(None, what))
+    pub fn read(file: &str, text: &str) -> Result<Self, FileError> {
+        let document: Document = read_toml(file, text)?;
+        let table = document.table();
+        table.map_err(|what| FileError::whole(file, what))
     }
 
     /// The limit of a bucket for somebody; `None` when there is none.
@@ -205,12 +177,4 @@ fn part<'d, D: Deserializer<'d>>(from: D) -> Result<Option<f64>, D::Error> {
     Err(serde::de::Error::custom(format!(
         "a share of {given} is not above 0 and at most 1"
     )))
-}
-
-/// Line and column of a byte, both from 1.
-fn place(content: &str, byte: usize) -> (usize, usize) {
-    let before = content.get(..byte).unwrap_or(content);
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    (line, column)
 }

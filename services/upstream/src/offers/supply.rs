@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atelier_kit::config::{Setting, Settings, Variables, read_text};
+use atelier_kit::followed::Reread;
 
 use crate::calls::timeouts;
 use crate::registry::{
@@ -38,6 +39,7 @@ pub(super) struct File {
     /// How it was when it was read.
     pub(super) sight: Sight,
     pub(super) pace: Duration,
+    pub(super) reread: Reread,
 }
 
 impl fmt::Debug for File {
@@ -91,6 +93,7 @@ impl Supply {
             built_in,
             sight: Sight::default(),
             pace: PACE,
+            reread: settings.reread().clone(),
         };
         match file.read() {
             Ok((registry, sight)) => {

@@ -119,8 +119,13 @@ async fn watch<E: Offered>(
     // What was wrong the last time: told once, and looked at again even if the file stays as it is, for it may have
     // been a key that was missing.
     let mut wrong: Option<String> = None;
+    let mut asked = file.reread.listen();
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // Whoever asks is told again what is wrong.
+            () = asked.next() => wrong = wrong.map(|_| String::new()),
+        }
         let sight = look(&file, &last).await;
         if sight == last && wrong.is_none() {
             continue;

@@ -80,7 +80,8 @@ impl Credits {
         caller: &SignedIn,
         name: &str,
     ) -> Result<(Arc<Plan>, Balance), Error> {
-        let plan = self.plans.find(name).ok_or(Error::PlanUnknown)?;
+        let in_force = self.in_force();
+        let plan = in_force.plans.find(name).ok_or(Error::PlanUnknown)?;
         // Who has it already asks for nothing that is not his.
         if !plan.is_open && caller.user.plan != plan.name {
             return Err(Error::PlanClosed);
@@ -97,7 +98,8 @@ impl Credits {
         name: &str,
     ) -> Result<(Arc<Plan>, Balance), Error> {
         caller.must_be_admin()?;
-        let plan = self.plans.find(name).ok_or(Error::PlanUnknown)?;
+        let in_force = self.in_force();
+        let plan = in_force.plans.find(name).ok_or(Error::PlanUnknown)?;
         self.move_to(plan, user_id, &caller.user.id, true).await
     }
 

@@ -8,8 +8,9 @@ mod standing;
 mod statement;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use atelier_kit::followed::FollowedFile;
 use atelier_kit::identity::Role;
 use atelier_kit::moment::Micros;
 use atelier_ledger::{Balance, Entry, Ledger, Medium};
@@ -38,10 +39,16 @@ const SIGN_UP_PRIORITY: u8 = 20;
 pub(crate) struct Credits {
     ledger: Arc<dyn Ledger>,
     holders: Arc<dyn HolderStore>,
-    plans: Plans,
+    in_force: RwLock<Arc<InForce>>,
     clock: Arc<dyn Clock>,
     /// Networks are told to the book under this key, so that it tells nobody's.
     network_key: hmac::Key,
+}
+
+/// The plans as they are now, and what is remembered while they hold. Whoever asks for more than one thing of them takes
+/// them once: the file may change in between.
+pub(crate) struct InForce {
+    pub(crate) plans: Plans,
     stood: StoodBefore,
     /// The plans of accounts that the file does not know, each told once.
     strangers: Mutex<HashSet<String>>,
@@ -64,51 +71,13 @@ pub(crate) struct OwnTerms {
     pub(crate) concurrency: u32,
 }
 
-impl Credits {
-    pub(crate) fn new(
-        ledger: Arc<dyn Ledger>,
-        holders: Arc<dyn HolderStore>,
-        plans: Plans,
-        clock: Arc<dyn Clock>,
-        network_key: &[u8; 32],
-    ) -> Self {
+impl InForce {
+    fn new(plans: Plans) -> Self {
         Self {
-            ledger,
-            holders,
             plans,
-            clock,
-            network_key: hmac::Key::new(hmac::HMAC_SHA256, network_key),
             stood: StoodBefore::default(),
             strangers: Mutex::default(),
         }
-    }
-
-    /// Whether the book is in the currency of the plans: another is taken for one in which nothing stands yet, and else it
-    /// would turn what everybody has into something else.
-    pub(crate) async fn settle_currency(&self) -> Result<(), Error> {
-        let currency = &self.plans.currency;
-        let kept = self.holders.currency().await?;
-        if kept.as_ref() == Some(currency) {
-            return Ok(());
-        }
-        let house = self.ledger.house().await;
-        let house = house.map_err(|error| Error::of_ledger(error, self.clock.now()))?;
-        match kept {
-            Some(kept) if house.iter().any(|(_, amount)| *amount != 0) => {
-                Err(Error::CurrencyMismatch(kept))
-            }
-            Some(_) | None => self.holders.set_currency(currency).await,
-        }
-    }
-
-    /// All plans, and the currency.
-    pub(crate) fn plans(&self) -> &Plans {
-        &self.plans
-    }
-
-    /// How an account counts where generations wait.
-    pub(crate) fn weight(&self, user: &User) -> u8 {
-        self.plans.weight(user.role, &user.plan)
     }
 
     /// The plan that holds for an account: `free` where the file knows its own no longer.
@@ -128,6 +97,80 @@ impl Credits {
             self.plans.of(name)
         })
     }
+}
+
+impl Credits {
+    pub(crate) fn new(
+        ledger: Arc<dyn Ledger>,
+        holders: Arc<dyn HolderStore>,
+        plans: Plans,
+        clock: Arc<dyn Clock>,
+        network_key: &[u8; 32],
+    ) -> Self {
+        Self {
+            ledger,
+            holders,
+            in_force: RwLock::new(Arc::new(InForce::new(plans))),
+            clock,
+            network_key: hmac::Key::new(hmac::HMAC_SHA256, network_key),
+        }
+    }
+
+    /// Keeps the plans as their file says; runs until it is dropped. What is reserved keeps the terms that it has.
+    pub(crate) async fn follow(&self, file: FollowedFile) {
+        let take = |plans: Plans| self.change(plans);
+        file.keep("the plans", "atelier_plans_are_good", Plans::read, take)
+            .await;
+    }
+
+    /// Whether these are other plans than before.
+    fn change(&self, plans: Plans) -> Result<bool, String> {
+        let now = self.in_force();
+        if plans.currency != now.plans.currency {
+            // What everybody has would turn into something else.
+            return Err("another currency is taken at a start alone".to_owned());
+        }
+        let is_other = plans != now.plans;
+        if is_other {
+            let plans = Arc::new(InForce::new(plans));
+            *self
+                .in_force
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = plans;
+        }
+        Ok(is_other)
+    }
+
+    /// Whether the book is in the currency of the plans: another is taken for one in which nothing stands yet, and else it
+    /// would turn what everybody has into something else.
+    pub(crate) async fn settle_currency(&self) -> Result<(), Error> {
+        let currency = &self.in_force().plans.currency;
+        let kept = self.holders.currency().await?;
+        if kept.as_ref() == Some(currency) {
+            return Ok(());
+        }
+        let house = self.ledger.house().await;
+        let house = house.map_err(|error| Error::of_ledger(error, self.clock.now()))?;
+        match kept {
+            Some(kept) if house.iter().any(|(_, amount)| *amount != 0) => {
+                Err(Error::CurrencyMismatch(kept))
+            }
+            Some(_) | None => self.holders.set_currency(currency).await,
+        }
+    }
+
+    /// All plans, and the currency.
+    pub(crate) fn in_force(&self) -> Arc<InForce> {
+        self.in_force
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// How an account counts where generations wait.
+    pub(crate) fn weight(&self, user: &User) -> u8 {
+        self.in_force().plans.weight(user.role, &user.plan)
+    }
 
     /// What an account may spend.
     pub(crate) async fn balance(&self, user: &User) -> Result<Balance, Error> {
@@ -138,8 +181,8 @@ impl Credits {
     }
 
     async fn balance_on(&self, user_id: &str, plan: &str) -> Result<Balance, Error> {
-        let now = self.clock.now();
-        let due = self.due(user_id, self.plan_of(plan), now).await?;
+        let (now, in_force) = (self.clock.now(), self.in_force());
+        let due = self.due(user_id, &in_force, plan, now).await?;
         let balance = self.ledger.balance(user_id, &due, now).await;
         balance.map_err(|error| Error::of_ledger(error, now))
     }
@@ -158,8 +201,9 @@ impl Credits {
                 reset: midnight_after(now),
             }
         };
-        let anonymous = &self.plans.anonymous;
-        let plan = self.plan_of(&user.plan);
+        let in_force = self.in_force();
+        let anonymous = &in_force.plans.anonymous;
+        let plan = in_force.plan_of(&user.plan);
         let is_anonymous = user.role == Role::Anonymous;
         let daily = |medium| {
             let daily = if is_anonymous {

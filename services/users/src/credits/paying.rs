@@ -22,9 +22,10 @@ pub(crate) struct Allowed {
 impl Credits {
     /// On what terms an account is given money for a medium.
     async fn terms(&self, holder: &Holder, medium: Medium, now: Micros) -> Result<Terms, Error> {
-        let (bounds, lease) = (self.plans.bounds(), now + LEASE);
+        let in_force = self.in_force();
+        let (bounds, lease) = (in_force.plans.bounds(), now + LEASE);
         if holder.role == Role::Anonymous {
-            let anonymous = &self.plans.anonymous;
+            let anonymous = &in_force.plans.anonymous;
             // Without an address there is no network to count; the account's own bound holds all the same.
             let network = (!holder.address.is_empty())
                 .then(|| (self.network(&holder.address), anonymous.network_concurrency));
@@ -38,7 +39,7 @@ impl Credits {
                 due: Vec::new(),
             });
         }
-        let plan = self.plan_of(&holder.plan);
+        let plan = in_force.plan_of(&holder.plan);
         Ok(Terms {
             payer: Payer::Holder,
             daily: plan.daily(medium),
@@ -46,7 +47,7 @@ impl Credits {
             network: None,
             bounds,
             lease,
-            due: self.due(&holder.id, plan, now).await?,
+            due: self.due(&holder.id, &in_force, &plan.name, now).await?,
         })
     }
 

@@ -4,7 +4,7 @@ use atelier_kit::moment::Micros;
 use atelier_ledger::{NewGrant, Origin};
 use quick_cache::sync::Cache;
 
-use super::{Credits, MonthOfYear, PLAN_PRIORITY, SIGN_UP_PRIORITY};
+use super::{Credits, InForce, MonthOfYear, PLAN_PRIORITY, SIGN_UP_PRIORITY};
 use crate::error::Error;
 use crate::plans::Plan;
 
@@ -26,19 +26,21 @@ impl Default for StoodBefore {
 }
 
 impl Credits {
-    /// What an account with this plan is to have been given by now and was not.
+    /// What an account with a plan of this name is to have been given by now and was not.
     pub(super) async fn due(
         &self,
         holder: &str,
-        plan: &Plan,
+        in_force: &InForce,
+        plan: &str,
         now: Micros,
     ) -> Result<Vec<NewGrant>, Error> {
-        let (once, monthly) = (self.plans.sign_up, plan.monthly_credits);
+        let plan = in_force.plan_of(plan);
+        let (once, monthly) = (in_force.plans.sign_up, plan.monthly_credits);
         if once.credits == 0 && monthly == 0 {
             return Ok(Vec::new());
         }
         let month = MonthOfYear::of(now);
-        let stood = self.stood.0.get(holder);
+        let stood = in_force.stood.0.get(holder);
         if stood.is_some_and(|(of, given)| of == month && given >= monthly) {
             return Ok(Vec::new());
         }
@@ -69,7 +71,7 @@ impl Credits {
         }
         due.extend(monthly_grant(holder, plan, month, given));
         if due.is_empty() {
-            self.stood.0.insert(holder.to_owned(), (month, given));
+            in_force.stood.0.insert(holder.to_owned(), (month, given));
         }
         Ok(due)
     }

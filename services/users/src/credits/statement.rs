@@ -142,7 +142,7 @@ impl Statement {
     }
 
     fn currency(&self) -> String {
-        self.credits.plans.currency.clone()
+        self.credits.in_force().plans.currency.clone()
     }
 
     fn write(&mut self, line: [String; 9]) -> Result<(), Error> {

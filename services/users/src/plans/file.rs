@@ -1,10 +1,9 @@
-//! The file of plans. Strict, as whoever writes `monthly_credit` must not learn of it from a bill; read once, at the start.
+//! The file of plans. Strict, as whoever writes `monthly_credit` must not learn of it from a bill.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use atelier_kit::config::{Setting, Settings, read_text};
+use atelier_kit::config::Setting;
+use atelier_kit::followed::{FileError, read_toml};
 use atelier_ledger::{Medium, Quota};
 use indexmap::IndexMap;
 use serde::de::Error as _;
@@ -19,85 +18,22 @@ use crate::users::FREE;
 pub const PLANS: Setting = Setting::new(
     "ATELIER_PLANS",
     "",
-    "A TOML file of plans, quotas and what may be spent, as in examples/plans.toml; docs/credits.md describes it. It is read at the \
-     start alone.",
+    "A TOML file of plans, quotas and what may be spent, as in examples/plans.toml; docs/credits.md describes it. It is read \
+     again when it changes.",
 );
 
-/// The largest file that is read.
-const FILE_BYTES: u64 = 1 << 20;
 /// The longest name of a plan, in bytes.
 const NAME_BYTES: usize = 64;
 /// What a plan has that does not say it.
 const CONCURRENCY: u32 = 32;
 
-/// What is wrong with a file, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct PlansError {
-    /// The file, as it was named.
-    pub file: String,
-    /// Line and column, from 1, where there are any.
-    pub place: Option<(usize, usize)>,
-    /// What is wrong.
-    pub what: String,
-}
-
-impl fmt::Display for PlansError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place {
-            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.what),
-            None => write!(f, "{}: {}", self.file, self.what),
-        }
-    }
-}
-
-/// A file of plans.
-#[derive(Clone, Debug)]
-pub struct PlansFile(PathBuf);
-
-impl PlansFile {
-    /// The file at a path.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
-    }
-
-    /// What it says.
-    pub fn read(&self) -> Result<Plans, PlansError> {
-        let file = self.0.display().to_string();
-        match read_text(&self.0, FILE_BYTES) {
-            Ok(content) => Plans::read(&file, &content),
-            Err(why) => Err(PlansError {
-                file,
-                place: None,
-                what: format!("cannot be read: {why}"),
-            }),
-        }
-    }
-}
-
 impl Plans {
     /// Reads a file; what it does not say is as it is built in. Plans are as the file says them, and it says all or none.
-    pub fn read(file: &str, content: &str) -> Result<Self, PlansError> {
-        let wrong = |at: Option<usize>, what: &str| PlansError {
-            file: file.to_owned(),
-            place: at.map(|byte| place(content, byte)),
-            // One clear line.
-            what: what.lines().collect::<Vec<_>>().join(" "),
-        };
-        let document: Document = toml::from_str(content).map_err(|error| {
-            let at = error.span().map(|span| span.start);
-            wrong(at, error.message())
-        })?;
-        document.plans().map_err(|(at, what)| wrong(at, &what))
-    }
-
-    /// The plans that the settings name, else those that are built in; a wrong file is told by [`Settings::finish`].
-    pub(crate) fn of_settings(settings: &Settings) -> Self {
-        let Some(path) = settings.text(&PLANS) else {
-            return Self::default();
-        };
-        PlansFile::new(path).read().unwrap_or_else(|error| {
-            settings.problem(&PLANS, &error.to_string());
-            Self::default()
+    pub fn read(file: &str, text: &str) -> Result<Self, FileError> {
+        let document: Document = read_toml(file, text)?;
+        document.plans().map_err(|(at, what)| match at {
+            Some(byte) => FileError::at(file, text, byte, &what),
+            None => FileError::whole(file, &what),
         })
     }
 }
@@ -278,14 +214,6 @@ impl From<QuotaLines> for Quotas {
         });
         Self(told.collect())
     }
-}
-
-/// Line and column of a byte, both from 1.
-fn place(content: &str, byte: usize) -> (usize, usize) {
-    let before = content.get(..byte).unwrap_or(content);
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    (line, column)
 }
 
 #[cfg(test)]

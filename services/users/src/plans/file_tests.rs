@@ -2,6 +2,9 @@
 
 use super::*;
 
+use atelier_kit::config::Settings;
+use atelier_kit::followed::FollowedFile;
+
 fn read(content: &str) -> Result<Plans, String> {
     Plans::read("plans.toml", content).map_err(|error| error.to_string())
 }
@@ -9,7 +12,8 @@ fn read(content: &str) -> Result<Plans, String> {
 #[test]
 fn the_example_is_what_is_built_in() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/plans.toml");
-    assert_eq!(PlansFile::new(path).read().unwrap(), Plans::default());
+    let example = FollowedFile::new(path).read(Plans::read).unwrap();
+    assert_eq!(example, Plans::default());
     assert_eq!(read("").unwrap(), Plans::default());
 }
 
@@ -141,20 +145,17 @@ fn what_is_wrong_is_told_with_its_line() {
         assert!(error.starts_with(told), "{error}\n{told}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
-    let gone = PlansFile::new("/nowhere/plans.toml").read().unwrap_err();
-    assert!(
-        gone.to_string()
-            .starts_with("/nowhere/plans.toml: cannot be read: ")
-    );
 }
 
 #[test]
 fn a_wrong_file_stops_the_start() {
     let set = Settings::new([("ATELIER_PLANS".to_owned(), "/nowhere/plans.toml".to_owned())]);
-    Plans::of_settings(&set);
+    crate::Config::read(&set);
     let error = set.finish(&[&PLANS]).unwrap_err();
     assert!(
-        error.0.starts_with("ATELIER_PLANS: /nowhere/plans.toml: "),
+        error
+            .0
+            .starts_with("ATELIER_PLANS: /nowhere/plans.toml: cannot be read: "),
         "{error:?}"
     );
 }

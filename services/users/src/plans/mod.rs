@@ -8,7 +8,7 @@ use std::sync::Arc;
 use atelier_kit::identity::Role;
 use atelier_ledger::{Bounds, Medium, Quota};
 
-pub use file::{PLANS, PlansError, PlansFile};
+pub use file::PLANS;
 
 use crate::users::FREE;
 

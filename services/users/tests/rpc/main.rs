@@ -15,6 +15,7 @@ mod credits_limits;
 mod credits_paying;
 mod credits_plans;
 mod credits_read;
+mod credits_reloaded;
 mod credits_rounds;
 mod departures;
 mod desk;

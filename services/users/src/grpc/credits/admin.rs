@@ -107,7 +107,7 @@ impl CreditsGrpc {
     ) -> Answer<pb::GetSpendingResponse> {
         let caller = self.caller(&request).await?;
         let (spent, house, now) = self.accounts.credits.spending(&caller).await?;
-        let bounds = self.accounts.credits.plans().bounds();
+        let bounds = self.accounts.credits.in_force().plans.bounds();
         let (hour, day) = (hour_after(now), midnight_after(now));
         let spending = [
             (Scope::Hour, spent.hour, bounds.hour, hour),

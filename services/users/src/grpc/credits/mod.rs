@@ -42,7 +42,7 @@ impl CreditsGrpc {
     }
 
     fn currency(&self) -> String {
-        self.accounts.credits.plans().currency.clone()
+        self.accounts.credits.in_force().plans.currency.clone()
     }
 }
 
@@ -122,10 +122,10 @@ impl CreditsService for CreditsGrpc {
     }
 
     async fn list_plans(&self, _: Request<pb::ListPlansRequest>) -> Answer<pb::ListPlansResponse> {
-        let plans = self.accounts.credits.plans();
+        let in_force = self.accounts.credits.in_force();
         Ok(Response::new(pb::ListPlansResponse {
-            plans: plans.all().map(wire::plan).collect(),
-            currency_code: self.currency(),
+            plans: in_force.plans.all().map(wire::plan).collect(),
+            currency_code: in_force.plans.currency.clone(),
         }))
     }
 
