@@ -1,5 +1,7 @@
 //! What can go wrong in this service, and what kind of error each is.
 
+use std::time::Duration;
+
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::objects::BlobError;
 
@@ -29,7 +31,8 @@ impl From<Error> for Fault {
                 Kind::Unavailable,
                 "OBJECTS_UNAVAILABLE",
                 "the object store cannot be reached",
-            ),
+            )
+            .retry_after(Duration::from_secs(1)),
             Error::Objects(_) | Error::Store(_) => Fault::internal(&error),
         }
     }

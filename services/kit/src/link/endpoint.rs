@@ -9,11 +9,12 @@ use std::time::Duration;
 use http::{Request, Response};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tonic::Code;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt as _;
 
 use super::line::{Broken, Closed, Counted, Failed, Line};
 use super::load::Load;
@@ -69,7 +70,7 @@ pub(super) struct Endpoint {
     known: Mutex<Known>,
     /// The rank of its state, to be read without the lock.
     rank: AtomicU8,
-    /// Whether calls broke since one went well, to be read without the lock.
+    /// Whether calls failed since one went well, to be read without the lock.
     struck: AtomicBool,
     /// Wakes whoever keeps it.
     hurry: Notify,
@@ -157,10 +158,15 @@ impl Endpoint {
         match line.send(request).await {
             Ok(response) => {
                 let now = Instant::now();
-                under_way.answered(now);
-                if self.struck.load(Ordering::Relaxed) {
-                    self.struck.store(false, Ordering::Relaxed);
-                    self.change(|standing| standing.answered(now));
+                if is_failure(&response) {
+                    under_way.failed();
+                    self.strike(line);
+                } else {
+                    under_way.answered(now);
+                    if self.struck.load(Ordering::Relaxed) {
+                        self.struck.store(false, Ordering::Relaxed);
+                        self.change(|standing| standing.answered(now));
+                    }
                 }
                 Ok(response.map(|body| Body::new(Counted::new(body, under_way))))
             }
@@ -339,6 +345,22 @@ impl Drop for Endpoint {
             self.news.let_in();
         }
     }
+}
+
+/// Whether an answer is as good as none: it is UNAVAILABLE before it began, or of a proxy that reaches nobody.
+///
+/// A service that says when to come again is well itself, and lacks what all replicas lack alike, as their database: would that
+/// count, half of them would still be left out for half a minute when it is back. If one lacks it alone, its health says so.
+fn is_failure<B>(response: &Response<B>) -> bool {
+    let headers = response.headers();
+    let Some(status) = headers.get("grpc-status") else {
+        return matches!(response.status().as_u16(), 502..=504);
+    };
+    let says_when = || {
+        let status = Status::from_header_map(headers);
+        status.is_some_and(|status| status.get_details_retry_info().is_some())
+    };
+    status == "14" && !says_when()
 }
 
 fn gauge(role: &str, state: State) -> metrics::Gauge {

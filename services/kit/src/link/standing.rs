@@ -25,7 +25,7 @@ const SPREAD: Duration = Duration::from_millis(50);
 const LASTS: Duration = Duration::from_secs(1);
 /// After so many questions without an answer it is taken to be unwell; at the beginning one is enough.
 const SILENCES: u32 = 2;
-/// So many calls in a row that broke, and it is left out.
+/// So many calls in a row that broke, or that it refused as if nobody were there, and it is left out.
 const STRIKES: u32 = 5;
 /// Calls that break together count as one, since one connection carries all.
 const TOGETHER: Duration = Duration::from_millis(100);

@@ -8,4 +8,5 @@ mod leaving;
 mod names;
 #[path = "../probe/mod.rs"]
 mod probe;
+mod refusals;
 mod stage;
