@@ -73,7 +73,10 @@ impl Telemetry {
         let filter = EnvFilter::builder()
             .parse(&config.filter)
             .map_err(|error| ConfigError(format!("{}: {error}", LOG.name)))?;
-        let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let format = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            // It would be told on standard error, where a terminal that is gone makes a panic of it.
+            .log_internal_errors(false);
         let format = if config.json {
             format.json().boxed()
         } else {

@@ -24,6 +24,7 @@ use crate::limits::LimitsConfig;
 use crate::objects::ObjectsConfig;
 use crate::profile;
 use crate::roster::{self, Plan, ROSTER};
+use crate::routes::{self, RoutesConfig};
 
 /// Where everything is kept.
 pub const DATA: Setting = Setting::new(
@@ -110,6 +111,8 @@ pub struct Config {
     pub split: bool,
     /// Where the replicas of each role are when the mesh is split, at least one.
     pub addresses: BTreeMap<&'static str, Vec<Url>>,
+    /// Where they are for those that call them, where a file says so.
+    pub routes: RoutesConfig,
     /// The servers that services keep things on.
     pub engines: Engines,
     /// What this process may stand on.
@@ -147,6 +150,7 @@ pub fn declared() -> Vec<&'static Setting> {
     all.extend(crate::client::settings::SETTINGS);
     all.push(&atelier_kit::limit::LIMITS);
     all.push(&atelier_upstream::registry::MODELS);
+    all.push(&routes::ROUTES);
     for seat in ROSTER {
         all.push(&seat.url);
         all.extend(seat.settings);
@@ -201,6 +205,7 @@ impl Config {
                 .iter()
                 .filter_map(|seat| Some((seat.role, urls(settings, &seat.url)?)))
                 .collect(),
+            routes: RoutesConfig::read(settings),
             engines: engines::read(settings),
             stopgaps: profile::read(settings),
             objects: ObjectsConfig::read(settings),
@@ -270,32 +275,12 @@ impl Config {
     }
 }
 
-/// The URLs of a role: all in the clear, or all with TLS.
+/// The URLs of a role.
 fn urls(settings: &Settings, setting: &Setting) -> Option<Vec<Url>> {
-    let mut urls: Vec<Url> = Vec::new();
-    for part in settings.list(setting) {
-        let url = Url::parse(&part)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
-        let Some(url) = url else {
-            let why = format!("{part:?} must be an http:// or https:// URL");
-            settings.problem(setting, &why);
-            return None;
-        };
-        if urls
-            .first()
-            .is_some_and(|first| first.scheme() != url.scheme())
-        {
-            settings.problem(setting, "some URLs are https:// and some are not");
-            return None;
-        }
-        urls.push(url);
-    }
-    if urls.is_empty() {
-        settings.problem(setting, "there is no URL in it");
-        return None;
-    }
-    Some(urls)
+    let parts = settings.list(setting);
+    routes::parse(parts.iter().map(String::as_str))
+        .inspect_err(|(_, what)| settings.problem(setting, what))
+        .ok()
 }
 
 /// `$XDG_DATA_HOME/atelier`, `~/.local/share/atelier`, or a folder beside the caller where there is no home.
@@ -399,6 +384,8 @@ mod tests {
             ("ATELIER_LOG_FORMAT", "xml"),
             ("ATELIER_S3_ENDPOINT", "http://s3"),
             ("ATELIER_LIMITS", "/no/such/file"),
+            ("ATELIER_PLANS", "/no/such/file"),
+            ("ATELIER_ROUTES", "/no/such/file"),
             ("ATELIER_TRUSTED_PROXIES", "10.1.2.3/8"),
             ("ATELIER_TYPO", "1"),
         ] {

@@ -4,6 +4,7 @@
     reason = "this room is where the process speaks to its operator"
 )]
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use atelier_kit::config::ConfigError;
@@ -52,9 +53,9 @@ pub fn print(mesh: &Mesh) {
     }
 }
 
-/// A line for the operator.
+/// A line for the operator; nobody reads it where the terminal is gone.
 pub fn note(line: &str) {
-    eprintln!("{line}");
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// One line of why, and the exit code that goes with it. A reader who went away is told nothing.

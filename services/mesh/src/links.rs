@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use atelier_kit::link::{PipeListener, Replicas, Route, pipe};
+use atelier_kit::link::{PipeListener, Route, pipe};
 use atelier_kit::tls::MeshTls;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::roster::ROSTER;
+use crate::routes::Guide;
 
-/// The routes to all roles, and the listening ends of those that run here.
+/// The routes to all roles, and the listening ends of those that run here. Those to the others are kept as their file says,
+/// until `stop`.
 pub fn routes(
     config: &Config,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
 ) -> (
     BTreeMap<String, Route>,
     BTreeMap<&'static str, PipeListener>,
@@ -22,13 +28,24 @@ pub fn routes(
         routes.insert(plan.seat.role.to_owned(), Route::Memory(near));
         listeners.insert(plan.seat.role, far);
     }
+    let mut guide = Guide::default();
     for seat in ROSTER {
         let Some(urls) = config.addresses.get(seat.role) else {
             continue;
         };
-        routes
-            .entry(seat.role.to_owned())
-            .or_insert_with(|| Route::Replicas(Replicas::at(urls.clone()).asked_for(seat.first())));
+        routes.entry(seat.role.to_owned()).or_insert_with(|| {
+            let replicas = guide.lead_to(seat.role, urls, &config.routes.said);
+            Route::Replicas(replicas.asked_for(seat.first()))
+        });
+    }
+    if let Some(file) = config.routes.file.clone() {
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = guide.follow(file) => {}
+            }
+        });
     }
     (routes, listeners)
 }
@@ -43,9 +60,8 @@ pub fn as_role(
         return routes;
     };
     for route in routes.values_mut() {
-        if let Route::Replicas(replicas) = route
-            && replicas.are_secured()
-        {
+        // Whether they are shown is told by the URLs, which may become others.
+        if let Route::Replicas(replicas) = route {
             *replicas = replicas.clone().with_certificates(tls.clone());
         }
     }

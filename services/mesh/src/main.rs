@@ -28,12 +28,15 @@ mod plans;
 mod profile;
 mod revocations;
 mod roster;
+mod routes;
 mod running;
 mod signals;
 mod simulator;
 
 use args::{Args, ClientCommand, Command};
+use atelier_kit::followed::Reread;
 use atelier_kit::telemetry::{self, Telemetry};
+use signals::Hangup;
 
 /// How long what is left of the process may take once its work is done.
 const LAST_MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
@@ -73,7 +76,7 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
         None => {
             let config = config::Config::read(&settings, &args)?;
             let telemetry = Telemetry::start(&config.telemetry)?;
-            let ended = serve(config).await;
+            let ended = serve(config, settings.reread()).await;
             // The exporter blocks while it sends what is left.
             let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
             ended
@@ -88,16 +91,29 @@ async fn run(mut args: Args) -> anyhow::Result<()> {
         Some(Command::Models(asked)) => models::run(&asked.command),
         Some(Command::Limits(asked)) => limits::run(&asked.command),
         Some(Command::Plans(asked)) => plans::run(&asked.command),
+        Some(Command::Routes(asked)) => routes::run(&asked.command),
         Some(Command::Simulator(asked)) => simulator::run(asked).await,
         Some(Command::Client(command)) => client::run(command, &settings, &args).await,
     }
 }
 
-async fn serve(config: config::Config) -> anyhow::Result<()> {
+async fn serve(config: config::Config, reread: &Reread) -> anyhow::Result<()> {
     let mut signals = signals::Signals::listen()?;
+    let mut hangups = signals::Hangups::listen()?;
     let mesh = mesh::Mesh::start(config).await?;
     inventory::print(&mesh);
-    signals.first().await;
+    loop {
+        tokio::select! {
+            () = signals.first() => break,
+            hangup = hangups.next() => match hangup {
+                Hangup::Terminal => break,
+                Hangup::Operator => {
+                    inventory::note("reading the files of the settings again");
+                    reread.ask();
+                }
+            }
+        }
+    }
     inventory::note("draining; press Ctrl-C again to stop at once");
     tokio::select! {
         () = mesh.stop() => {}

@@ -105,8 +105,8 @@ pub struct Mesh {
 impl Mesh {
     /// Starts all roles of the configuration. Returns when every listener is open.
     pub async fn start(mut config: Config) -> anyhow::Result<Self> {
-        let (routes, mut pipes) = links::routes(&config);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let (routes, mut pipes) = links::routes(&config, &tasks, &stop);
         let ground = Ground {
             secret: prepare(&config)?,
             policies: Policies::read(atelier_proto::DESCRIPTOR)?,

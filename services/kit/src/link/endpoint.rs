@@ -118,6 +118,11 @@ impl Endpoint {
         self.rank.load(Ordering::Relaxed)
     }
 
+    /// Whether it is still to be found out how it is.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self.locked().told, State::New | State::Connected)
+    }
+
     /// Where it is.
     pub(super) fn address(&self) -> SocketAddr {
         self.address

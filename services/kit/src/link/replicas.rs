@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::uri::{Authority, Scheme};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::sync::watch;
 use url::Url;
 
 use super::resolver::{Resolve, SystemResolver};
@@ -18,10 +19,11 @@ use crate::tls::{self, MeshTls};
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The replicas of one role: each URL is one, or as many as its host has addresses, as a headless Service of Kubernetes
-/// has one for each pod. Names are looked up again and again, so that replicas come and go without a restart.
+/// has one for each pod. Names are looked up again and again, so that replicas come and go without a restart, and the URLs
+/// themselves may become others.
 #[derive(Clone, Debug)]
 pub struct Replicas {
-    urls: Vec<Url>,
+    urls: watch::Receiver<Vec<Url>>,
     tls: Option<MeshTls>,
     service: Option<Arc<str>>,
     resolver: Arc<dyn Resolve>,
@@ -33,6 +35,12 @@ impl Replicas {
     /// Replicas at these URLs: `http://` for HTTP/2 with prior knowledge, `https://` for TLS with a host that the world
     /// trusts.
     pub fn at(urls: Vec<Url>) -> Self {
+        Self::following(watch::channel(urls).1)
+    }
+
+    /// The same, at the URLs that are told here. When others are told, links take them as soon as one of them takes calls:
+    /// until then they keep those they know, and calls that are under way end where they began.
+    pub fn following(urls: watch::Receiver<Vec<Url>>) -> Self {
         Self {
             urls,
             tls: None,
@@ -75,38 +83,31 @@ impl Replicas {
         self
     }
 
-    /// Whether they are reached with TLS.
-    pub fn are_secured(&self) -> bool {
-        self.urls.iter().any(|url| url.scheme() == "https")
+    /// Whether a link for the role `role` can lead to the URLs as they are now.
+    pub fn check(&self, role: &str) -> Result<(), ConfigError> {
+        self.plan(role).map(drop)
     }
 
     /// What it takes to find and reach them, for the role `role`.
     pub(super) fn plan(&self, role: &str) -> Result<Plan, ConfigError> {
-        let wrong = |what: &str| ConfigError(format!("the address of {role} {what}"));
-        if self.urls.is_empty() {
-            return Err(wrong("is not set"));
-        }
-        let targets: Result<Vec<Target>, ConfigError> = self
-            .urls
-            .iter()
-            .map(|url| {
-                Target::new(role, url, self.tls.as_ref()).ok_or_else(|| wrong("cannot be used"))
-            })
-            .collect();
-        Ok(Plan {
+        let mut plan = Plan {
             role: role.into(),
-            targets: targets?.into_iter().map(Arc::new).collect(),
+            targets: Vec::new(),
+            urls: self.urls.clone(),
+            tls: self.tls.clone(),
             service: self.service.clone(),
             resolver: self.resolver.clone(),
             every: self.every,
             ejection: self.ejection,
-        })
+        };
+        plan.take_urls()?;
+        Ok(plan)
     }
 }
 
 impl std::fmt::Display for Replicas {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (at, url) in self.urls.iter().enumerate() {
+        for (at, url) in self.urls.borrow().iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
             write!(f, "{comma}{}", url.as_str().trim_end_matches('/'))?;
         }
@@ -118,7 +119,10 @@ impl std::fmt::Display for Replicas {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) role: Arc<str>,
+    /// What the URLs are.
     pub(super) targets: Vec<Arc<Target>>,
+    urls: watch::Receiver<Vec<Url>>,
+    tls: Option<MeshTls>,
     /// The service that is asked for its health.
     pub(super) service: Option<Arc<str>>,
     pub(super) resolver: Arc<dyn Resolve>,
@@ -126,6 +130,35 @@ pub(super) struct Plan {
     pub(super) every: Duration,
     /// How long one that fails is left out for the first time.
     pub(super) ejection: Duration,
+}
+
+impl Plan {
+    /// Waits until other URLs are told, for ever when nobody is there to tell.
+    pub(super) async fn other_urls(&mut self) {
+        if self.urls.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Makes the URLs of now the targets; of those that cannot be used the targets before stay.
+    pub(super) fn take_urls(&mut self) -> Result<(), ConfigError> {
+        let role = &*self.role;
+        let wrong = |what: &str| ConfigError(format!("the address of {role} {what}"));
+        let urls = self.urls.borrow_and_update();
+        if urls.is_empty() {
+            return Err(wrong("is not set"));
+        }
+        let targets: Result<Vec<_>, ConfigError> = urls
+            .iter()
+            .map(|url| {
+                let target = Target::new(role, url, self.tls.as_ref());
+                target.map(Arc::new).ok_or_else(|| wrong("cannot be used"))
+            })
+            .collect();
+        drop(urls);
+        self.targets = targets?;
+        Ok(())
+    }
 }
 
 /// One URL: what stands in every request that goes there, and how a connection is made.
@@ -185,6 +218,11 @@ impl Target {
             authority: uri.authority()?.clone(),
             security,
         })
+    }
+
+    /// What it was made of.
+    pub(super) fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
     }
 
     /// Its address, where it is one.

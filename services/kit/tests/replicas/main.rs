@@ -5,6 +5,7 @@
 mod choice;
 mod failures;
 mod leaving;
+mod moving;
 mod names;
 #[path = "../probe/mod.rs"]
 mod probe;

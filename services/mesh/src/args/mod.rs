@@ -7,6 +7,7 @@ mod help;
 mod limits;
 mod models;
 mod plans;
+mod routes;
 mod simulator;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use credits::{Credits, CreditsCommand, Grant, Key, Refund, Statement};
 pub use limits::{Limits, LimitsCommand};
 pub use models::{Models, ModelsCommand};
 pub use plans::{Plans, PlansCommand};
+pub use routes::{Routes, RoutesCommand};
 pub use simulator::Simulator;
 
 use crate::certs;
@@ -72,6 +74,7 @@ Examples:
   atelier models check FILE   whether a registry of models can be used
   atelier limits check FILE   whether a file of limits can be used, and what holds with it
   atelier plans check FILE    whether a file of plans can be used, and what holds with it
+  atelier routes check FILE   whether a file of routes can be used, and where each role is with it
   atelier simulator 'chance=429:10'
                               a provider that refuses every tenth call
 
@@ -113,6 +116,8 @@ pub enum Command {
     Limits(Limits),
     /// Who may have how much, and what may be spent
     Plans(Plans),
+    /// Where the roles of a split mesh are
+    Routes(Routes),
     /// A provider that fails when it is told to, for any program that speaks the OpenAI-compatible API
     Simulator(Simulator),
 }

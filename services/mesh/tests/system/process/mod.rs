@@ -8,6 +8,7 @@ mod operator;
 mod profile;
 mod quiet;
 mod start;
+mod window;
 
 use atelier_proto::generation::v1::generation_event::Event;
 use atelier_proto::llm_chat::v1::{
