@@ -4,20 +4,17 @@
 mod load;
 mod ours;
 mod page;
-mod process;
 mod upstream;
 mod ways;
 mod wire;
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
-use bench_report::{Output, Page, Spread};
+use anyhow::Context as _;
+use bench_report::{Output, Page, Process, Spread, allowed_cores, settle};
 use clap::{Parser, Subcommand};
 
 use crate::load::{CONNECTIONS, Caller};
-use crate::process::Process;
 use crate::upstream::Kind;
 use crate::ways::{Programs, Stand};
 
@@ -104,40 +101,12 @@ fn main() -> anyhow::Result<()> {
     if let Some(Role::Upstream { port }) = args.role {
         return runtime()?.block_on(upstream::serve(port));
     }
-    let all = allowed()?;
+    let all = allowed_cores()?;
     settle(&args.run.programs.load_cores)?;
     let page = runtime()?.block_on(measure(&args.run))?;
     // The machine that the page tells of is the whole of it again.
     settle(&all)?;
     page.finish()
-}
-
-/// The cores that this process may use.
-fn allowed() -> anyhow::Result<String> {
-    let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    Ok(line
-        .context("the system does not tell its cores")?
-        .trim()
-        .to_owned())
-}
-
-/// Moves to the cores of the load program, and allows as many open files as the system does; children inherit that.
-fn settle(cores: &str) -> anyhow::Result<()> {
-    let script =
-        r#"taskset -cp "$1" "$0" && prlimit --pid "$0" --nofile="$(ulimit -Hn):$(ulimit -Hn)""#;
-    let done = Command::new("sh")
-        .args(["-c", script, &std::process::id().to_string(), cores])
-        .output()
-        .context("taskset, prlimit and setpriv, of util-linux, are needed")?;
-    ensure!(
-        done.status.success(),
-        "these cores cannot be had: {}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-    Ok(())
 }
 
 async fn measure(run: &Run) -> anyhow::Result<Page> {

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use bench_report::{Launch, Process, free_port, local, said};
 use clap::Args;
 use tempfile::TempDir;
 
 use crate::ours::{Method, Ours};
-use crate::process::{Launch, Process, free_port, local};
 use crate::upstream::Kind;
 use crate::wire::Protocol;
 
@@ -376,21 +376,3 @@ fn litellm_config(url: &str) -> String {
 
 const VERSIONS: &str = "from importlib.metadata import version as v; import sys; print(f'LiteLLM {v(\"litellm\")}, FastAPI \
      {v(\"fastapi\")}, httpx {v(\"httpx\")}, uvicorn {v(\"uvicorn\")}, Python {sys.version.split()[0]}')";
-
-fn said(program: &Path, arguments: &[&str]) -> String {
-    std::process::Command::new(program)
-        .args(arguments)
-        .output()
-        .map_or_else(
-            |_| "unknown".to_owned(),
-            |output| {
-                let text = String::from_utf8_lossy(&output.stdout);
-                // Envoy tells the path of its own file first.
-                text.trim()
-                    .rsplit("version: ")
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned()
-            },
-        )
-}

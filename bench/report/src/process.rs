@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -125,6 +125,11 @@ impl Process {
         self.all().into_iter().filter_map(worked).sum()
     }
 
+    /// Its own id, without its children; none when it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// The memory that they hold, in bytes; what several share is counted once.
     pub fn memory(&self) -> f64 {
         self.all().into_iter().filter_map(memory).sum()
@@ -195,4 +200,51 @@ pub fn free_port() -> std::io::Result<u16> {
 /// A port of this machine.
 pub fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// The cores that this process may use.
+pub fn allowed_cores() -> anyhow::Result<String> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    Ok(line
+        .context("the system does not tell its cores")?
+        .trim()
+        .to_owned())
+}
+
+/// Moves this process to these cores, and allows as many open files as the system does; children inherit that.
+pub fn settle(cores: &str) -> anyhow::Result<()> {
+    let script =
+        r#"taskset -cp "$1" "$0" && prlimit --pid "$0" --nofile="$(ulimit -Hn):$(ulimit -Hn)""#;
+    let done = std::process::Command::new("sh")
+        .args(["-c", script, &std::process::id().to_string(), cores])
+        .output()
+        .context("taskset, prlimit and setpriv, of util-linux, are needed")?;
+    ensure!(
+        done.status.success(),
+        "these cores cannot be had: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Ok(())
+}
+
+/// What a program says of its version, in one line.
+pub fn said(program: &Path, arguments: &[&str]) -> String {
+    std::process::Command::new(program)
+        .args(arguments)
+        .output()
+        .map_or_else(
+            |_| "unknown".to_owned(),
+            |output| {
+                let text = String::from_utf8_lossy(&output.stdout);
+                // Envoy tells the path of its own file first.
+                text.trim()
+                    .rsplit("version: ")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            },
+        )
 }
