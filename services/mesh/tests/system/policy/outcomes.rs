@@ -94,13 +94,14 @@ pub const AT_THE_SERVICE: [Row; 6] = [
     (Operators,  [MISSING, INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, OWNER,      INVALID,  OPEN,       EXPIRED, INVALID]),
 ];
 
-/// What each caller gets through the edge: the same, but what is for services is for nobody who comes from outside.
+/// What each caller gets through the edge: the same, but what is for services is for nobody who comes from outside, and their
+/// tokens say nothing there.
 #[rustfmt::skip]
 pub const AT_THE_EDGE: [Row; 6] = [
-    (Anyone,     [OPEN,    OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   OPEN,       INVALID,  OPEN,       EXPIRED, INVALID]),
-    (AnySession, [MISSING, OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
-    (Accounts,   [MISSING, LOW,     OPEN,   OPEN,   OPEN,   OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
-    (Admins,     [MISSING, LOW,     LOW,    LOW,    LOW,    OPEN,   NO_ACCOUNT, INVALID,  NO_ACCOUNT, EXPIRED, INVALID]),
+    (Anyone,     [OPEN,    OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   INVALID,    INVALID,  INVALID,    EXPIRED, INVALID]),
+    (AnySession, [MISSING, OPEN,    OPEN,   OPEN,   OPEN,   OPEN,   INVALID,    INVALID,  INVALID,    EXPIRED, INVALID]),
+    (Accounts,   [MISSING, LOW,     OPEN,   OPEN,   OPEN,   OPEN,   INVALID,    INVALID,  INVALID,    EXPIRED, INVALID]),
+    (Admins,     [MISSING, LOW,     LOW,    LOW,    LOW,    OPEN,   INVALID,    INVALID,  INVALID,    EXPIRED, INVALID]),
     (Services,   [INSIDE,  INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, INSIDE,     INSIDE,   INSIDE,     INSIDE,  INSIDE]),
     (Operators,  [INSIDE,  INSIDE,  INSIDE, INSIDE, INSIDE, INSIDE, INSIDE,     INSIDE,   INSIDE,     INSIDE,  INSIDE]),
 ];
