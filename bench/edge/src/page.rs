@@ -102,7 +102,9 @@ fn preface(page: &mut Page, run: &Run) {
     page.paragraph(
         "With identity every call has an access token (RS256), each connection that of another account from another network. Both \
          verify it with the same keys, remember that they have, and pass it on: Envoy by `jwt_authn`, the edge as it does of every \
-         token. And both count the call: Envoy in one bucket (`local_ratelimit`), the edge in one for each network. Before a row is \
+         token. And both count the call: Envoy in one bucket (`local_ratelimit`), the edge in one for each network; \
+         its methods are of those that count by network whatever token comes, as a sign-in does, since a call with a token is \
+         otherwise the service's to count. Before a row is \
          measured a token with a wrong signature has to be refused by both, and before the run a call beyond a limit of three. The \
          service behind them asks for nothing, so that it is the same for all.",
     );
