@@ -159,6 +159,9 @@ async fn accept(listener: TcpListener, service: S3Service, shutdown: Cancellatio
         };
         match socket {
             (Ok((socket, _)), place) => {
+                // Head and body of an answer are two writes: without this the second waits for the first's acknowledgement,
+                // which the other side keeps back for 40 ms.
+                let _ = socket.set_nodelay(true);
                 let (service, shutdown) = (service.clone(), shutdown.clone());
                 connections.spawn(async move {
                     serve(socket, service, shutdown).await;
