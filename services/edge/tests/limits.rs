@@ -3,6 +3,7 @@
 mod house;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use atelier_kit::identity::ServiceTokens;
@@ -169,6 +170,19 @@ async fn a_token_that_does_not_hold_counts_by_address_and_goes_no_further() {
     let answer = post(&house, VOICES, &[("authorization", &bearer)]).await;
     assert!(!is_limited(&answer));
     assert_eq!(house.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_can_judge_is_not_counted() {
+    let (house, _) = limited(&[]).await;
+    house.keys.away.store(true, Ordering::SeqCst);
+    let key = format!("Bearer {KEY}");
+    for _ in 0..10 {
+        let answer = post(&house, VOICES, &[("authorization", &key)]).await;
+        assert_eq!(answer.headers()["grpc-status"], "14");
+    }
+    let answer = post(&house, VOICES, &[]).await;
+    assert_eq!(answer.headers()["ratelimit-remaining"], "119");
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use crate::identity::Caller;
 #[async_trait]
 pub trait Doorkeeper: Send + Sync + 'static {
     /// Who calls, or why what they show does not hold; a call that shows nothing is [`Caller::Nobody`]. What is passed on
-    /// may be changed: an API key for what it was exchanged for. A call that is refused counts by its address, as one
-    /// without a token does, so that nobody can try tokens without end.
+    /// may be changed: an API key for what it was exchanged for. What is UNAUTHENTICATED counts by its address, as a
+    /// call without a token does, so that nobody can try tokens without end.
     async fn recognise(&self, call: &mut Parts) -> Result<Caller, Fault>;
 }
 

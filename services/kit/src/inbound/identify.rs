@@ -27,16 +27,16 @@ pub(super) async fn identify(inbound: &Inbound, request: Request, next: impl Nex
             Err(fault) => return refuse(fault),
         },
         Side::Edge(None) => Caller::Nobody,
-        Side::Edge(Some(doorkeeper)) => {
-            doorkeeper
-                .recognise(&mut parts)
-                .await
-                .unwrap_or_else(|fault| {
-                    // The limits count it first.
-                    parts.extensions.insert(Refused(fault.into()));
-                    Caller::Nobody
-                })
-        }
+        Side::Edge(Some(doorkeeper)) => match doorkeeper.recognise(&mut parts).await {
+            Ok(caller) => caller,
+            Err(fault) if fault.kind() == Kind::Unauthenticated => {
+                // The limits count it first.
+                parts.extensions.insert(Refused(fault.into()));
+                Caller::Nobody
+            }
+            // That nobody can say is not the caller's doing.
+            Err(fault) => return refuse(fault),
+        },
     };
     let extensions = &mut parts.extensions;
     let (Some(arrived), Some(until), Some(Method(policy))) = (

@@ -134,9 +134,12 @@ impl HttpBody for Leased {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
         let mut loan = locked(&this.loan);
+        let is_over = Instant::now() >= loan.until;
         match &mut loan.lent {
             Lent::Done => return Poll::Ready(None),
             Lent::Over => {}
+            // One that always has more would never ask the timer.
+            Lent::Out(_) if is_over => {}
             Lent::Out(body) => match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(None) => {
                     loan.lent = Lent::Done;
