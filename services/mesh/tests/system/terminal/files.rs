@@ -1,5 +1,7 @@
 //! Pictures in files: named, whole, and never over another one.
 
+use std::time::{Duration, Instant};
+
 use super::Desk;
 use super::screen::Screen;
 use crate::media::png_size;
@@ -29,15 +31,13 @@ async fn pictures_are_written_where_they_belong() {
     assert_eq!((said.code, said.err.as_str()), (0, ""));
     assert_eq!(said.out, read("one.png"), "one seed, two pictures");
 
-    // A file that is there stays, and nothing is made for it.
-    let made = made(&desk).await;
+    // A file that is there stays, and nothing is made for it: see the end.
     let before = read("one.png");
     let said = image(&["another", "-o", "one.png"]).await;
     assert!(said.refused(64).contains("--force"), "{said:?}");
     assert_eq!(read("one.png"), before);
     let said = image(&["another", "-o", "none/one.png"]).await;
     said.refused(64);
-    assert_eq!(self::made(&desk).await, made, "it was made all the same");
     let said = image(&["another", "-o", "one.png", "--force"]).await;
     assert_eq!(said.well(), "one.png\n");
     assert_ne!(read("one.png"), before);
@@ -62,14 +62,24 @@ async fn pictures_are_written_where_they_belong() {
         .filter(|name| name.starts_with(".atelier-"))
         .collect();
     assert!(left.is_empty(), "drafts are left over: {left:?}");
+    // Seven went well above. One that was refused and made all the same was paid for before the last of them.
+    assert_eq!(paid(&desk, 7).await, 7, "it was made all the same");
 }
 
-/// How many pictures there are, by what was used.
-async fn made(desk: &Desk) -> usize {
-    let rows = desk.run(&["usage", "--json"]).await.json();
-    rows.iter()
-        .filter_map(|row| row["generations"].as_str()?.parse::<usize>().ok())
-        .sum()
+/// How many pictures were paid for, once there are as many as this: that is told after the picture is.
+async fn paid(desk: &Desk, at_least: usize) -> usize {
+    let begun = Instant::now();
+    loop {
+        let rows = desk.run(&["usage", "--json"]).await.json();
+        let paid = rows
+            .iter()
+            .filter_map(|row| row["generations"].as_str()?.parse::<usize>().ok())
+            .sum();
+        if paid >= at_least || begun.elapsed() > Duration::from_secs(60) {
+            return paid;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]
