@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use atelier_edge::{Destination, Door, EdgeConfig};
 use atelier_kit::config::Settings;
+use atelier_kit::cores::Cores;
 use atelier_kit::identity::{AccessVerifier, KEY_LEAD, ServiceTokens};
 use atelier_kit::limit::Limits;
 use atelier_kit::link::{Link, Replicas, Route};
-use atelier_kit::serve::{Listener, Side, bind, serve};
+use atelier_kit::serve::{Bounds, Listener, Side, bind, serve_within};
 use atelier_kit::testing::{foundation, secret};
 use bench_report::local;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,8 @@ pub async fn run(port: u16, behind: u16, checks: Checks) -> anyhow::Result<()> {
     };
     let router = atelier_edge::build(door, &foundation("edge", folder.path()))?;
     let listener = Listener::Tcp(bind(local(port)).await?);
-    serve(router, listener, Side::Edge, CancellationToken::new()).await;
+    let (bounds, cores) = (Bounds::of(Side::Edge), Cores::start()?);
+    let endless = CancellationToken::new();
+    serve_within(router, listener, Side::Edge, bounds, &cores, endless).await;
     Ok(())
 }

@@ -12,6 +12,7 @@
 //! | [`network`] | where a client calls from, told from role to role |
 //! | [`outbound`] | what every client of somebody else's API needs |
 //! | [`serve`] | listeners with safe settings, and their bounded end |
+//! | [`cores`] | a runtime for each core, for connections that are only passed on |
 //! | [`tls`] | certificates of both sides, read again when they change |
 //! | [`fault`] | the one table from error kinds to gRPC codes |
 //! | [`check`] | field rules, reported as `BadRequest` |
@@ -33,6 +34,7 @@
 pub mod call;
 pub mod check;
 pub mod config;
+pub mod cores;
 pub mod fault;
 pub mod followed;
 pub mod idempotency;

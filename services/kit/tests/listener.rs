@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use atelier_kit::cores::Cores;
 use atelier_kit::serve::{Bounds, Listener, Side, bind, serve_within};
 use axum::Router;
 use axum::body::Body;
@@ -51,13 +52,15 @@ async fn listen(side: Side, bounds: Bounds) -> (SocketAddr, mpsc::Receiver<()>, 
     let address = listener.local_addr().unwrap();
     let closing = CancellationToken::new();
     let listener = Listener::Tcp(listener);
-    tokio::spawn(serve_within(
-        router,
-        listener,
-        side,
-        bounds,
-        closing.clone(),
-    ));
+    let closed = closing.clone();
+    tokio::spawn(async move {
+        // As the mesh has it.
+        let cores = match side {
+            Side::Edge => Cores::start().unwrap(),
+            Side::Inside => Cores::none(),
+        };
+        serve_within(router, listener, side, bounds, &cores, closed).await;
+    });
     (address, dropped, closing.drop_guard())
 }
 

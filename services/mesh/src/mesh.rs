@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use atelier_edge::{Destination, Door};
+use atelier_kit::cores::Cores;
 use atelier_kit::identity::{AccessVerifier, Revocations, ServiceTokens, Verifier};
 use atelier_kit::inbound::Inbound;
 use atelier_kit::limit::Limits;
@@ -311,8 +312,10 @@ impl Mesh {
         let router = atelier_edge::build(door, &foundation)?;
         let bounds = config.bounds.clone();
         let closing = self.closing.clone();
-        self.servers
-            .spawn(serve_within(router, listener, Side::Edge, bounds, closing));
+        let cores = Cores::start().context("a thread for each core")?;
+        self.servers.spawn(async move {
+            serve_within(router, listener, Side::Edge, bounds, &cores, closing).await;
+        });
         Ok(adapters)
     }
 

@@ -25,6 +25,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::load::UnderWay;
+use super::near::Near;
 use super::replicas::{Security, Target};
 use super::{STREAM_WINDOW, WHOLE_WINDOW, lost};
 use crate::tls;
@@ -46,7 +47,9 @@ pub(super) struct Line {
     id: u64,
     sender: SendRequest<Body>,
     target: Arc<Target>,
+    address: SocketAddr,
     proven: Arc<AtomicBool>,
+    near: Arc<Near>,
 }
 
 /// Tells that a connection takes no more calls.
@@ -68,50 +71,15 @@ impl Line {
         target: &Arc<Target>,
         address: SocketAddr,
     ) -> Result<(Self, Closed), Broken> {
-        match &target.security {
-            Security::Clear => {
-                let socket = TcpStream::connect(address).await?;
-                socket.set_nodelay(true)?;
-                Self::shake_hands(target, socket).await
-            }
-            Security::Mesh(certificates, role) => {
-                let secured = tls::connect(certificates, role, address).await?;
-                Self::shake_hands(target, secured).await
-            }
-            Security::World(config, name) => {
-                let secured = tls::connect_as(config.clone(), name.clone(), address).await?;
-                Self::shake_hands(target, secured).await
-            }
-        }
-    }
-
-    async fn shake_hands<S>(target: &Arc<Target>, socket: S) -> Result<(Self, Closed), Broken>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (sender, connection) = Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(WHOLE_WINDOW)
-            .keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(SIGN_OF_LIFE)
-            .keep_alive_while_idle(true)
-            .handshake(TokioIo::new(socket))
-            .await?;
-        let (over, closed) = oneshot::channel();
-        // On its own, so that calls that are under way outlive whoever made the connection.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %crate::fault::chain(&error), "a connection broke");
-            }
-            let _ = over.send(());
-        });
+        let (sender, closed) = connect(target, address).await?;
         let line = Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             sender,
             target: target.clone(),
+            address,
             proven: Arc::default(),
+            near: Arc::default(),
         };
         Ok((line, closed))
     }
@@ -146,7 +114,30 @@ impl Line {
             *request.uri_mut() = uri;
         }
         request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
-        match self.sender.try_send_request(request).await {
+        if let Some(mut near) = self.near.sender(&self.target, self.address) {
+            match self.try_send(&mut near, request).await {
+                Err(Unanswered::Unsent(unsent)) => {
+                    self.near.forget();
+                    request = *unsent;
+                }
+                Err(Unanswered::Sent(failed)) => return Err(failed),
+                Ok(response) => return Ok(response),
+            }
+        }
+        let mut sender = self.sender.clone();
+        match self.try_send(&mut sender, request).await {
+            Err(Unanswered::Unsent(_)) => Err(Failed::Unsent),
+            Err(Unanswered::Sent(failed)) => Err(failed),
+            Ok(response) => Ok(response),
+        }
+    }
+
+    async fn try_send(
+        &self,
+        sender: &mut SendRequest<Body>,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        match sender.try_send_request(request).await {
             Ok(response) => {
                 if !self.is_proven() {
                     self.proven.store(true, Ordering::Relaxed);
@@ -154,14 +145,66 @@ impl Line {
                 Ok(response)
             }
             Err(mut error) => Err(match error.take_message() {
-                Some(_) => Failed::Unsent,
-                None => match error.into_error() {
+                Some(request) => Unanswered::Unsent(Box::new(request)),
+                None => Unanswered::Sent(match error.into_error() {
                     error if was_refused(&error) => Failed::Refused(error),
                     error => Failed::Lost(error),
-                },
+                }),
             }),
         }
     }
+}
+
+/// Why a connection gave no answer.
+enum Unanswered {
+    /// Nothing of it was sent, and another connection may take it.
+    Unsent(Box<Request<Body>>),
+    /// It was sent.
+    Sent(Failed),
+}
+
+/// One more connection to a target at one of its addresses; it is driven on the runtime that this is called on.
+pub(super) async fn connect(
+    target: &Target,
+    address: SocketAddr,
+) -> Result<(SendRequest<Body>, Closed), Broken> {
+    match &target.security {
+        Security::Clear => {
+            let socket = TcpStream::connect(address).await?;
+            socket.set_nodelay(true)?;
+            shake_hands(socket).await
+        }
+        Security::Mesh(certificates, role) => {
+            shake_hands(tls::connect(certificates, role, address).await?).await
+        }
+        Security::World(config, name) => {
+            shake_hands(tls::connect_as(config.clone(), name.clone(), address).await?).await
+        }
+    }
+}
+
+async fn shake_hands<S>(socket: S) -> Result<(SendRequest<Body>, Closed), Broken>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(WHOLE_WINDOW)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(SIGN_OF_LIFE)
+        .keep_alive_while_idle(true)
+        .handshake(TokioIo::new(socket))
+        .await?;
+    let (over, closed) = oneshot::channel();
+    // On its own, so that calls that are under way outlive whoever made the connection.
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(error = %crate::fault::chain(&error), "a connection broke");
+        }
+        let _ = over.send(());
+    });
+    Ok((sender, closed))
 }
 
 /// Whether the peer has told that it has done nothing with a call (RFC 9113, 8.7): its stream was refused, or it began

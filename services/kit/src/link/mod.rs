@@ -11,6 +11,7 @@
 //! | `endpoint` | one replica: its connection is kept and its health asked |
 //! | `standing` | what is known of it, and until when it is left out |
 //! | `line` | one connection |
+//! | `near` | a connection beside it for each core |
 //! | `kept` | the body of a request, which can be sent again |
 //! | `load` | how busy a replica is |
 //! | `balancer` | who gets a call |
@@ -21,6 +22,7 @@ mod endpoint;
 mod kept;
 mod line;
 mod load;
+mod near;
 mod replicas;
 mod resolver;
 mod standing;

@@ -29,6 +29,7 @@ use tower::ServiceExt as _;
 use self::abandoned::Abandoned;
 use self::guarded::Guarded;
 use self::places::{Full, Place, Places};
+use crate::cores::Cores;
 use crate::link::PipeListener;
 use crate::tls::{self, Secured, ServerTls};
 
@@ -136,15 +137,18 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serves until `closing`: then no connection is accepted, those there are told to go away, and running calls go
 /// on until they end. Bound it from outside: a stream can last.
 pub async fn serve(router: Router, listener: Listener, side: Side, closing: CancellationToken) {
-    serve_within(router, listener, side, Bounds::of(side), closing).await;
+    let bounds = Bounds::of(side);
+    serve_within(router, listener, side, bounds, &Cores::none(), closing).await;
 }
 
-/// The same, with other bounds than the usual ones.
+/// The same, with other bounds than the usual ones, and with the connections of a socket spread over `cores`: each stays
+/// where it is, with all that its calls take.
 pub async fn serve_within(
     router: Router,
     listener: Listener,
     side: Side,
     bounds: Bounds,
+    cores: &Cores,
     closing: CancellationToken,
 ) {
     let connections = TaskTracker::new();
@@ -168,7 +172,10 @@ pub async fn serve_within(
         Listener::Tcp(listener) => {
             house
                 .accept(&listener, |socket, place, _| {
-                    connections.spawn(house.clone().attend_guarded(socket, place));
+                    let house = house.clone();
+                    spread(cores, &connections, socket, |socket| {
+                        house.attend_guarded(socket, place)
+                    });
                 })
                 .await;
         }
@@ -176,7 +183,7 @@ pub async fn serve_within(
             house
                 .accept(&listener, |socket, place, address| {
                     let (house, tls) = (house.clone(), tls.clone());
-                    connections.spawn(async move {
+                    spread(cores, &connections, socket, async move |socket| {
                         if let Some(secured) = house.shake(socket, address, &tls).await {
                             house.attend_guarded(secured, place).await;
                         }
@@ -188,6 +195,29 @@ pub async fn serve_within(
     // The listener is dropped by now: a newcomer is refused by the system and does not wait for the last stream.
     connections.close();
     connections.wait().await;
+}
+
+/// Serves a connection on the core that has the fewest, or here when there are no cores.
+fn spread<Served: Future<Output = ()> + Send + 'static>(
+    cores: &Cores,
+    connections: &TaskTracker,
+    socket: TcpStream,
+    serve: impl FnOnce(TcpStream) -> Served + Send + 'static,
+) {
+    let Some(seat) = cores.take() else {
+        connections.spawn(serve(socket));
+        return;
+    };
+    // A socket is woken by the runtime that it was made on, so it is made anew on the other one.
+    let runtime = seat.runtime().clone();
+    let moved = async move {
+        match socket.into_std().and_then(TcpStream::from_std) {
+            Ok(socket) => serve(socket).await,
+            Err(error) => tracing::debug!(%error, "a connection could not be taken to its core"),
+        }
+        drop(seat);
+    };
+    connections.spawn_on(moved, &runtime);
 }
 
 /// What the connections of a listener share.

@@ -7,6 +7,7 @@ mod failures;
 mod leaving;
 mod moving;
 mod names;
+mod near;
 #[path = "../probe/mod.rs"]
 mod probe;
 mod refusals;
