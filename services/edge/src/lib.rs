@@ -32,7 +32,6 @@ use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
 use atelier_kit::service::{Foundation, StartError};
 use atelier_kit::stopgap::Stopgap;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +40,7 @@ pub use address::Proxies;
 pub use config::{
     CORS_ORIGINS, CORS_ORIGINS_FILE, EdgeConfig, MAX_CALLS, PUBLIC_URL, SETTINGS, TRUSTED_PROXIES,
 };
+use dialect::Listening;
 use doorkeeper::Doorkeeper;
 use exchange::Exchange;
 pub use exchange::{ApiKeyExchange, Exchanged};
@@ -49,7 +49,8 @@ use objects::Shelves;
 use origins::Current;
 pub use origins::Origins;
 use retry::Retries;
-use stack::Outside;
+pub use stack::Edge;
+use stack::{Calls, Outside};
 
 /// A service behind the edge.
 #[derive(Clone, Debug)]
@@ -88,11 +89,11 @@ pub struct Door {
     pub leaving: CancellationToken,
 }
 
-/// Builds the edge: one router that takes grpc-web, gRPC and plain HTTP, for [`atelier_kit::serve::serve`] with
+/// Builds the edge: it takes grpc-web, gRPC and plain HTTP, for [`atelier_kit::serve::serve`] with
 /// `Side::Edge`. Health is asked in the background until `foundation.stop`.
 ///
 /// An error when the descriptor cannot be read, or when a role with objects is not in the roster.
-pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> {
+pub fn build(door: Door, foundation: &Foundation) -> Result<Edge, StartError> {
     if door.config.origins.are_any() {
         let what = "pages of any origin may call the edge (ATELIER_CORS_ORIGINS)";
         foundation.stopgaps.uses(Stopgap::AnyOrigin, what);
@@ -116,7 +117,7 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
     let onward = Onward {
         destinations: Destinations::new(links),
         exchange,
-        retries: Arc::new(Retries::new(&door.policies, &door.roster)),
+        retries: Retries::new(&door.policies, &door.roster),
     };
     let own_policies = own_policies();
 
@@ -129,24 +130,24 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
         .route_service(HEALTH_CHECK, health.clone())
         .route_service(HEALTH_WATCH, health)
         .merge(reflection::routes(door.descriptor)?);
-    let calls = Router::new().fallback(forward::forward).with_state(onward);
-    let bare = door.config.bare_errors;
-    let rpc = Inbound::edge("edge", own_policies, OWN_CALLS)
-        .guard_open(own)
-        .merge(
-            Inbound::edge("edge", door.policies, door.config.max_calls)
-                .kept_by(doorkeeper)
-                .limited(door.limits)
-                .guard(calls),
-        );
-    let listening = Arc::new(dialect::Listening { is_method, bare });
-    let rpc = rpc.layer(from_fn_with_state(listening, stack::spoken));
-    let outside = Arc::new(Outside {
-        origins,
-        proxies: door.config.proxies,
+    let layers = Inbound::edge("edge", door.policies, door.config.max_calls)
+        .kept_by(doorkeeper)
+        .limited(door.limits);
+    let calls = Arc::new(Calls {
+        listening: Listening {
+            is_method,
+            bare: door.config.bare_errors,
+        },
+        own: (
+            Inbound::edge("edge", own_policies.clone(), OWN_CALLS),
+            own_policies,
+            own,
+        ),
+        others: (layers, onward),
     });
 
-    Ok(Router::new()
+    let unknown = calls.clone();
+    let plain = Router::new()
         .route("/", get(move || async move { page }).fallback(only_get))
         .route(
             "/.well-known/jwks.json",
@@ -158,8 +159,13 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Router, StartError> 
             "/objects/{role}/{*key}",
             get(objects::carry).fallback(only_get).with_state(shelves),
         )
-        .fallback_service(rpc)
-        .layer(from_fn_with_state(outside, stack::outside)))
+        .fallback(move |request| async move { unknown.answer(request).await });
+    Ok(Edge::from(Outside {
+        origins,
+        proxies: door.config.proxies,
+        plain,
+        calls,
+    }))
 }
 
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::tls::TlsPeer;
 
 /// The header by which one role tells another, under a key of the mesh secret.
-pub(crate) const HEADER: &str = "x-atelier-network";
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-atelier-network");
 /// Longer than any that is written.
 const MAX_BYTES: usize = 128;
 /// Half of an HMAC-SHA256 (RFC 2104, section 5).

@@ -12,7 +12,7 @@ use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::inbound::AsTold;
 use atelier_kit::link::Link;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode, Uri, Version};
@@ -24,13 +24,12 @@ use ending::Ending;
 pub(crate) use headers::is_hop_by_hop;
 
 /// Where each service is, by its full name.
-#[derive(Clone)]
-pub(crate) struct Destinations(Arc<HashMap<&'static str, (&'static str, Link)>>);
+pub(crate) struct Destinations(HashMap<&'static str, (&'static str, Link)>);
 
 impl Destinations {
     pub(crate) fn new(links: impl IntoIterator<Item = (&'static str, Link)>) -> Self {
         let named = |(service, link)| (service, (service, link));
-        Self(Arc::new(links.into_iter().map(named).collect()))
+        Self(links.into_iter().map(named).collect())
     }
 
     /// The service that a path names, and the way there.
@@ -41,17 +40,16 @@ impl Destinations {
 }
 
 /// What forwarding needs.
-#[derive(Clone)]
 pub(crate) struct Onward {
     pub(crate) destinations: Destinations,
     pub(crate) exchange: Arc<Exchange>,
-    pub(crate) retries: Arc<Retries>,
+    pub(crate) retries: Retries,
 }
 
 /// Forwards one call and streams its answer back. The layers around it have checked the method, the size and the
 /// time; here only the service can be missing.
-pub(crate) async fn forward(State(onward): State<Onward>, request: Request) -> Response {
-    match pass(&onward, request).await {
+pub(crate) async fn forward(onward: &Onward, request: Request) -> Response {
+    match pass(onward, request).await {
         Ok(response) => response,
         Err(status) => status.into_http(),
     }

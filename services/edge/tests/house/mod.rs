@@ -17,6 +17,7 @@ use atelier_kit::fault::{Fault, Kind, Violation};
 use atelier_kit::identity::{AccessVerifier, KeySource};
 use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::{Link, Route};
+use atelier_kit::next::Answer;
 use atelier_kit::policy::Policies;
 use atelier_kit::serve::{Listener, Side, bind, serve};
 use atelier_kit::service::Service;
@@ -562,12 +563,12 @@ impl House {
 }
 
 /// Serves a router on a socket of its own.
-pub async fn listen(router: Router, side: Side, address: &str) -> (String, DropGuard) {
+pub async fn listen(answers: impl Answer, side: Side, address: &str) -> (String, DropGuard) {
     let listener = bind(address.parse().unwrap()).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let closing = CancellationToken::new();
     tokio::spawn(serve(
-        router,
+        answers,
         Listener::Tcp(listener),
         side,
         closing.clone(),

@@ -1,12 +1,11 @@
 //! The outermost layer: gives a call its id and its trace, and tells at its end how it went; it decides nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::Response;
-use http::HeaderValue;
+use http::header::USER_AGENT;
+use http::{HeaderName, HeaderValue};
 use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
 };
@@ -14,7 +13,7 @@ use tonic::Code;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::body::{Ending, Watched};
+use super::body::Watched;
 use super::{CallersFault, Inbound, Side};
 use crate::call::{REQUEST_ID, TRACEPARENT, Trace};
 use crate::check::is_id;
@@ -32,13 +31,13 @@ pub(super) struct Arrived {
 
 pub(super) async fn arrive(inbound: &Inbound, mut request: Request, next: impl Next) -> Response {
     let headers = request.headers();
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let id: Arc<str> = match text(REQUEST_ID) {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let id: Arc<str> = match text(&REQUEST_ID) {
         Some(id) if is_id(id) => id.into(),
         _ => crate::moment::new_id().into(),
     };
-    let from = text(TRACEPARENT).and_then(Trace::parse);
-    let user_agent: Arc<str> = text("user-agent")
+    let from = text(&TRACEPARENT).and_then(Trace::parse);
+    let user_agent: Arc<str> = text(&USER_AGENT)
         .unwrap_or_default()
         .chars()
         .filter(|c| !c.is_control())
@@ -52,20 +51,13 @@ pub(super) async fn arrive(inbound: &Inbound, mut request: Request, next: impl N
         Side::Edge(_) => network::client(request.extensions()).map(Network::of),
     };
 
-    // The path of an unknown method is the caller's own text: it names no span and no metric.
-    let known = inbound.policies.of(request.uri().path()).is_some();
-    let method: Arc<str> = if known {
-        request.uri().path().trim_start_matches('/')
-    } else {
-        "unknown"
-    }
-    .into();
+    let method = inbound.meters.of(request.uri().path());
     let span = tracing::info_span!(
         "rpc",
-        otel.name = %method,
+        otel.name = %method.name(),
         otel.kind = "server",
         rpc.system.name = "grpc",
-        rpc.method = %method,
+        rpc.method = %method.name(),
         service = inbound.role,
         request_id = %id,
     );
@@ -102,36 +94,15 @@ pub(super) async fn arrive(inbound: &Inbound, mut request: Request, next: impl N
         user_agent,
         network,
     });
-    let begun = Instant::now();
-    let role = inbound.role;
-    metrics::gauge!("atelier_rpc_in_flight", "service" => role).increment(1.0);
-    let said = span.clone();
-    let callers_fault = Arc::new(AtomicBool::new(false));
-    let blamed = callers_fault.clone();
     // Made before the call, so that a caller who goes away before there is an answer is counted as well.
-    let mut ending = Ending::new(move |code: Option<Code>| {
-        let code = code.unwrap_or(Code::Cancelled);
-        let seconds = begun.elapsed().as_secs_f64();
-        metrics::gauge!("atelier_rpc_in_flight", "service" => role).decrement(1.0);
-        metrics::histogram!(
-            "rpc_server_call_duration_seconds",
-            "rpc_method" => method.to_string(), "rpc_response_status_code" => code_name(code), "service" => role,
-        )
-        .record(seconds);
-        let _entered = said.enter();
-        match code {
-            Code::Internal | Code::Unknown | Code::DataLoss if !blamed.load(Ordering::Relaxed) => {
-                tracing::error!(code = code_name(code), seconds, "call failed");
-            }
-            _ => tracing::debug!(code = code_name(code), seconds, "call ended"),
-        }
-    });
+    let mut ending = inbound.meters.begin(method, span.clone());
     let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let is_callers = response.extensions().get::<CallersFault>().is_some();
-    callers_fault.store(is_callers, Ordering::Relaxed);
+    if response.extensions().get::<CallersFault>().is_some() {
+        ending.blame_caller();
+    }
     if let Some(code) = code_of(response.headers()) {
         ending.tell(Some(code));
     }
@@ -143,27 +114,4 @@ pub(super) fn code_of(headers: &http::HeaderMap) -> Option<Code> {
     headers
         .get("grpc-status")
         .map(|value| Code::from_bytes(value.as_bytes()))
-}
-
-/// The code's name as the gRPC specification writes it.
-fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }

@@ -8,45 +8,24 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::oneshot;
-use tonic::Code;
 
 use super::arrival::code_of;
 use super::lease::{Expired, Leased};
-
-/// Says once how a call ended: when it is told, or when it is dropped untold (`None`: nobody waits any more).
-pub(super) struct Ending<F: FnOnce(Option<Code>)>(Option<F>);
-
-impl<F: FnOnce(Option<Code>)> Ending<F> {
-    pub(super) fn new(say: F) -> Self {
-        Self(Some(say))
-    }
-
-    pub(super) fn tell(&mut self, code: Option<Code>) {
-        if let Some(say) = self.0.take() {
-            say(code);
-        }
-    }
-}
-
-impl<F: FnOnce(Option<Code>)> Drop for Ending<F> {
-    fn drop(&mut self) {
-        self.tell(None);
-    }
-}
+use super::meter::Ending;
 
 /// Tells the status of its trailers.
-pub(super) struct Watched<F: FnOnce(Option<Code>)> {
+pub(super) struct Watched {
     inner: Body,
-    ending: Ending<F>,
+    ending: Ending,
 }
 
-impl<F: FnOnce(Option<Code>)> Watched<F> {
-    pub(super) fn new(inner: Body, ending: Ending<F>) -> Self {
+impl Watched {
+    pub(super) fn new(inner: Body, ending: Ending) -> Self {
         Self { inner, ending }
     }
 }
 
-impl<F: FnOnce(Option<Code>) + Unpin> HttpBody for Watched<F> {
+impl HttpBody for Watched {
     type Data = Bytes;
     type Error = axum::Error;
 

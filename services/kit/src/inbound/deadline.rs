@@ -9,6 +9,7 @@ use http_body::Body as _;
 use super::body::Timed;
 use super::mapping::unknown_method;
 use super::{Inbound, Method, refuse};
+use crate::call::GRPC_TIMEOUT;
 use crate::fault::{Fault, Kind};
 use crate::next::Next;
 
@@ -27,7 +28,7 @@ pub(super) async fn bound(inbound: &Inbound, mut request: Request, next: impl Ne
     let Some(policy) = inbound.policies.of(request.uri().path()).cloned() else {
         return refuse(unknown_method());
     };
-    let asked = match request.headers().get("grpc-timeout") {
+    let asked = match request.headers().get(GRPC_TIMEOUT) {
         None => None,
         Some(value) => match value.to_str().ok().and_then(parse) {
             Some(timeout) => Some(timeout),

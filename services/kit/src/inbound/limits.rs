@@ -9,6 +9,7 @@
 //!   costs nothing to make, so its network is counted too.
 //! - A service that calls a service draws nothing.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,9 +158,24 @@ fn tell(headers: &mut HeaderMap, verdict: &Verdict) {
         } => (remaining, reset),
         Drawn::Refused { retry_after, .. } => (0, retry_after),
     };
-    headers.insert(LIMIT, HeaderValue::from(verdict.quota.burst()));
-    headers.insert(REMAINING, HeaderValue::from(remaining));
-    headers.insert(RESET, HeaderValue::from(whole_seconds(reset)));
+    for (name, number) in [
+        (LIMIT, verdict.quota.burst().into()),
+        (REMAINING, remaining.into()),
+        (RESET, whole_seconds(reset)),
+    ] {
+        if let Some(value) = written(number) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A number as a header; `HeaderValue::from` takes two or three pieces of memory for one.
+fn written(number: u64) -> Option<HeaderValue> {
+    let mut digits = [0; 20];
+    let mut rest = &mut digits[..];
+    write!(rest, "{number}").ok()?;
+    let length = 20 - rest.len();
+    HeaderValue::from_bytes(digits.get(..length)?).ok()
 }
 
 /// Rounded up: who waits so long has waited long enough.

@@ -11,6 +11,7 @@ mod lease;
 mod limits;
 mod mapping;
 mod message_size;
+mod meter;
 mod panic;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use body::trailers_of;
 pub(crate) use deadline::parse as parse_timeout;
 pub use doorkeeper::Doorkeeper;
 pub use lease::{Leased, Leases};
+use meter::Meters;
 
 /// Who finds out who calls.
 #[derive(Clone)]
@@ -44,6 +46,7 @@ enum Side {
 #[derive(Clone)]
 pub struct Inbound {
     role: &'static str,
+    meters: Arc<Meters>,
     policies: Policies,
     side: Side,
     places: Arc<Semaphore>,
@@ -57,6 +60,7 @@ impl Inbound {
     pub fn new(role: &'static str, policies: Policies, verifier: Verifier, limit: usize) -> Self {
         Self {
             role,
+            meters: Arc::new(Meters::new(role, &policies)),
             policies,
             side: Side::Service(verifier),
             places: Arc::new(Semaphore::new(limit)),
@@ -70,6 +74,7 @@ impl Inbound {
     pub fn edge(role: &'static str, policies: Policies, limit: usize) -> Self {
         Self {
             role,
+            meters: Arc::new(Meters::new(role, &policies)),
             policies,
             side: Side::Edge(None),
             places: Arc::new(Semaphore::new(limit)),
@@ -97,6 +102,16 @@ impl Inbound {
         routes.layer(from_fn_with_state(Arc::new(self), whole))
     }
 
+    /// All layers around whatever answers a call of the contract.
+    pub async fn around(&self, request: Request, next: impl Next) -> Response {
+        outer(self, request, |request| inner(self, request, next)).await
+    }
+
+    /// The outer layers alone, as [`Self::guard_open`] puts them around routes.
+    pub async fn around_open(&self, request: Request, next: impl Next) -> Response {
+        outer(self, request, next).await
+    }
+
     /// Puts the outer layers alone around gRPC routes that anyone may call and that may take a stream: health and
     /// reflection. They need a policy too, of which only the deadline is read.
     pub fn guard_open(self, routes: Router) -> Router {
@@ -105,13 +120,12 @@ impl Inbound {
 }
 
 async fn whole(State(inbound): State<Arc<Inbound>>, request: Request, routes: Routes) -> Response {
-    let inbound = &*inbound;
-    let routes = |request| routes.run(request);
-    outer(inbound, request, |request| inner(inbound, request, routes)).await
+    inbound.around(request, |request| routes.run(request)).await
 }
 
 async fn open(State(inbound): State<Arc<Inbound>>, request: Request, routes: Routes) -> Response {
-    outer(&inbound, request, |request| routes.run(request)).await
+    let routes = |request| routes.run(request);
+    inbound.around_open(request, routes).await
 }
 
 /// The outer layers. The first is the outermost.

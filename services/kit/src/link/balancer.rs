@@ -21,6 +21,7 @@ use super::line::{Failed, Line};
 use super::replicas::Plan;
 use super::standing::CONNECT;
 use super::{discovery, from_transport, timeout_header, unreachable};
+use crate::call::GRPC_TIMEOUT;
 use crate::fault::Fault;
 
 /// How often one call may find that a connection has just been closed.
@@ -269,6 +270,6 @@ fn dress_again(parts: &mut Parts, deadline: Option<Instant>) {
     };
     let remaining = deadline.saturating_duration_since(Instant::now());
     if let Ok(value) = HeaderValue::from_str(&timeout_header(remaining)) {
-        parts.headers.insert("grpc-timeout", value);
+        parts.headers.insert(GRPC_TIMEOUT, value);
     }
 }

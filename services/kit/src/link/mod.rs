@@ -51,7 +51,7 @@ pub use kept::Kept;
 pub use replicas::Replicas;
 pub use resolver::{Resolve, SystemResolver};
 
-use crate::call::{Call, REQUEST_ID, TRACEPARENT};
+use crate::call::{Call, GRPC_TIMEOUT, REQUEST_ID, TRACEPARENT};
 use crate::config::ConfigError;
 use crate::fault::{Fault, Kind};
 use crate::identity::ServiceTokens;
@@ -259,7 +259,7 @@ impl Service<http::Request<Body>> for Link {
             Way::Balanced(balancer) => {
                 let deadline = request
                     .headers()
-                    .get("grpc-timeout")
+                    .get(GRPC_TIMEOUT)
                     .and_then(|value| parse_timeout(value.to_str().ok()?))
                     .and_then(|timeout| Instant::now().checked_add(timeout));
                 Box::pin(balancer.clone().call(request, deadline))
@@ -287,7 +287,7 @@ impl Link {
             }
             let header =
                 |text: &str| HeaderValue::from_str(text).map_err(|error| Fault::internal(&error));
-            headers.insert("grpc-timeout", header(&timeout_header(remaining))?);
+            headers.insert(GRPC_TIMEOUT, header(&timeout_header(remaining))?);
             headers.insert(TRACEPARENT, header(&call.trace.child().header())?);
             headers.insert(REQUEST_ID, header(&call.id)?);
         }

@@ -6,12 +6,13 @@ mod abandoned;
 mod guarded;
 mod places;
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -24,13 +25,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::server::Connected;
-use tower::ServiceExt as _;
 
 use self::abandoned::Abandoned;
 use self::guarded::Guarded;
 use self::places::{Full, Place, Places};
 use crate::cores::Cores;
 use crate::link::PipeListener;
+use crate::next::Answer;
 use crate::tls::{self, Secured, ServerTls};
 
 /// How long to wait when the system has nothing left to accept with, as in too many open files.
@@ -136,15 +137,20 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves until `closing`: then no connection is accepted, those there are told to go away, and running calls go
 /// on until they end. Bound it from outside: a stream can last.
-pub async fn serve(router: Router, listener: Listener, side: Side, closing: CancellationToken) {
+pub async fn serve(
+    answers: impl Answer,
+    listener: Listener,
+    side: Side,
+    closing: CancellationToken,
+) {
     let bounds = Bounds::of(side);
-    serve_within(router, listener, side, bounds, &Cores::none(), closing).await;
+    serve_within(answers, listener, side, bounds, &Cores::none(), closing).await;
 }
 
 /// The same, with other bounds than the usual ones, and with the connections of a socket spread over `cores`: each stays
 /// where it is, with all that its calls take.
 pub async fn serve_within(
-    router: Router,
+    answers: impl Answer,
     listener: Listener,
     side: Side,
     bounds: Bounds,
@@ -154,7 +160,7 @@ pub async fn serve_within(
     let connections = TaskTracker::new();
     let house = Arc::new(House {
         http: http(side, &bounds),
-        router,
+        answers,
         side,
         bounds,
         closing,
@@ -221,9 +227,9 @@ fn spread<Served: Future<Output = ()> + Send + 'static>(
 }
 
 /// What the connections of a listener share.
-struct House {
+struct House<A> {
     http: Builder<TokioExecutor>,
-    router: Router,
+    answers: A,
     side: Side,
     bounds: Bounds,
     closing: CancellationToken,
@@ -256,7 +262,7 @@ fn http(side: Side, bounds: &Bounds) -> Builder<TokioExecutor> {
     http
 }
 
-impl House {
+impl<A: Answer> House<A> {
     /// Accepts until the end; what comes beyond the bounds is closed at once.
     async fn accept(
         &self,
@@ -335,12 +341,13 @@ impl House {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         From: Clone + Send + Sync + 'static,
     {
-        let (router, abandoned) = (self.router.clone(), Abandoned::default());
+        let (answers, abandoned) = (self.answers.clone(), Abandoned::default());
         let counted = abandoned.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(from.clone());
-            let request = request.map(|body| counted.body(body));
-            counted.watch(router.clone().oneshot(request))
+            let request = request.map(|body| Body::new(counted.body(body)));
+            let answer = counted.watch(answers.clone().answer(request));
+            async move { Ok::<_, Infallible>(answer.await) }
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(io), service));
         let last = tokio::select! {
