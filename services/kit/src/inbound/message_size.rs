@@ -42,6 +42,10 @@ pub(super) async fn limit(request: Request, next: impl Next) -> Response {
         Ok(status) = &mut broken => return refused(status),
         response = &mut call => response,
     };
+    // It may have broken on another thread while the answer that this led to was asked for.
+    if let Ok(status) = broken.try_recv() {
+        return refused(status);
+    }
     if !many || broken.is_terminated() || response.body().is_end_stream() {
         return response;
     }
