@@ -1,14 +1,14 @@
 //! An answer of gRPC as one of grpc-web: its messages as they come, and its trailers as a last frame of the body.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::inbound::trailers_of;
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 use tonic::Status;
@@ -72,24 +72,31 @@ impl HttpBody for Answer {
         if self.over {
             return Poll::Ready(None);
         }
+        let mut ready = Ready::default();
         while self.last.is_none() {
-            let last = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
+            let last = match Pin::new(&mut self.inner).poll_frame(cx) {
+                Poll::Pending if ready.is_empty() => return Poll::Pending,
+                // Whatever is there leaves now, and what follows wakes the reader.
+                Poll::Pending => return Poll::Ready(Some(Ok(self.written(ready.take())))),
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(mut chunk) => {
                         if let Err(at) = self.place.pass(&chunk) {
                             // Whatever it is, a client would take it for trailers.
                             chunk.truncate(at);
                             self.last = Some(trailers_of(&unreadable()));
                         }
-                        if chunk.is_empty() {
-                            continue;
+                        ready.push(chunk);
+                        if ready.is_enough() {
+                            return Poll::Ready(Some(Ok(self.written(ready.take()))));
                         }
-                        return Poll::Ready(Some(Ok(self.written(chunk))));
+                        continue;
                     }
                     Err(frame) => frame.into_trailers().unwrap_or_default(),
                 },
-                Some(Err(error)) => trailers_of(&Status::from_error(error.into_inner())),
-                None => HeaderMap::new(),
+                Poll::Ready(Some(Err(error))) => {
+                    trailers_of(&Status::from_error(error.into_inner()))
+                }
+                Poll::Ready(None) => HeaderMap::new(),
             };
             self.last = Some(if last.contains_key("grpc-status") {
                 last
@@ -97,19 +104,69 @@ impl HttpBody for Answer {
                 trailers_of(&unreadable())
             });
         }
-        self.over = true;
-        if self.place.is_within() {
-            return Poll::Ready(Some(Err(axum::Error::new(Torn))));
+        let frame = match &self.last {
+            Some(last) if !self.place.is_within() => frame_of(last),
+            _ => None,
+        };
+        match frame {
+            Some(frame) => ready.push(frame),
+            // Before it is said that it is torn, all that is whole leaves.
+            None if !ready.is_empty() => {
+                return Poll::Ready(Some(Ok(self.written(ready.take()))));
+            }
+            None => {
+                self.over = true;
+                return Poll::Ready(Some(Err(axum::Error::new(Torn))));
+            }
         }
-        let last = self.last.take().unwrap_or_default();
-        Poll::Ready(Some(match frame_of(&last) {
-            Some(frame) => Ok(self.written(frame)),
-            None => Err(axum::Error::new(Torn)),
-        }))
+        self.over = true;
+        Poll::Ready(Some(Ok(self.written(ready.take()))))
     }
 
     fn is_end_stream(&self) -> bool {
         self.over
+    }
+}
+
+/// What is there already, to leave together: a piece on its own costs a chunk of HTTP/1.1 or a frame of HTTP/2, and of small
+/// ones that is most of it. Nothing is waited for.
+#[derive(Default)]
+struct Ready {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Ready {
+    /// From here on a piece leaves at once, and is not copied to those before it.
+    const LARGE: usize = 4 * 1024;
+    /// And so do all together.
+    const ENOUGH: usize = 16 * 1024;
+
+    fn push(&mut self, piece: Bytes) {
+        if self.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.reserve(Self::LARGE);
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&piece);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    fn is_enough(&self) -> bool {
+        self.first.len() >= Self::LARGE || self.all.len() >= Self::ENOUGH
+    }
+
+    fn take(self) -> Bytes {
+        match self.all.is_empty() {
+            true => self.first,
+            false => self.all.freeze(),
+        }
     }
 }
 
@@ -160,7 +217,7 @@ impl Place {
 
 /// Trailers as a frame; `None` if they are larger than a frame can say.
 fn frame_of(trailers: &HeaderMap) -> Option<Bytes> {
-    let mut block = Vec::new();
+    let mut block = Vec::with_capacity(128);
     for (name, value) in trailers {
         block.extend_from_slice(name.as_str().as_bytes());
         block.push(b':');
@@ -168,7 +225,8 @@ fn frame_of(trailers: &HeaderMap) -> Option<Bytes> {
         block.extend_from_slice(b"\r\n");
     }
     let length = u32::try_from(block.len()).ok()?;
-    let mut frame = vec![TRAILERS];
+    let mut frame = Vec::with_capacity(PREFIX + block.len());
+    frame.push(TRAILERS);
     frame.extend_from_slice(&length.to_be_bytes());
     frame.append(&mut block);
     Some(frame.into())
