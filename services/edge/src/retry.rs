@@ -12,7 +12,6 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use tower::ServiceExt as _;
 use tower::retry::budget::{Budget as _, TpsBudget};
 
 use crate::Destination;
@@ -58,27 +57,23 @@ impl Retries {
     ) -> Result<Response<Body>, Status> {
         let policy = self.policies.of(request.uri().path());
         let may_repeat = policy.is_some_and(|policy| may_repeat(policy, request.headers()));
+        let (mut head, body) = request.into_parts();
+        let (body, mut tried) = (Kept::new(body), Tried::default());
         let (Some(budget), true) = (self.budgets.get(service), may_repeat) else {
-            return ask(link, request).await;
+            return link.send(&head, &body, &mut tried).await;
         };
         budget.deposit();
-        let deadline = request.extensions().get::<Call>().map(|call| call.deadline);
-        let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(Tried::default());
-        let kept = Kept::new(body);
+        let deadline = head.extensions.get::<Call>().map(|call| call.deadline);
         let mut sent = 0;
         loop {
-            let Some(body) = kept.again() else {
-                return Err(Status::internal("a body that was kept is gone"));
-            };
-            let answer = ask(link, Request::from_parts(parts.clone(), body)).await;
+            let answer = link.send(&head, &body, &mut tried).await;
             sent += 1;
             let Some(told) = refusal(&answer) else {
                 return answer;
             };
             let pause = pause(sent, told);
             let is_late = deadline.is_some_and(|deadline| Instant::now() + pause >= deadline);
-            if sent == MOST_SENDS || pause > LONGEST || is_late || !kept.is_whole() {
+            if sent == MOST_SENDS || pause > LONGEST || is_late || !body.is_whole() {
                 return answer;
             }
             if !budget.withdraw() {
@@ -87,7 +82,7 @@ impl Retries {
             }
             count(service, "sent");
             tokio::time::sleep(pause).await;
-            parts.headers.insert(ATTEMPTS, HeaderValue::from(sent));
+            head.headers.insert(ATTEMPTS, HeaderValue::from(sent));
         }
     }
 }
@@ -101,11 +96,6 @@ fn may_repeat(policy: &Policy, headers: &HeaderMap) -> bool {
         Idempotency::None => false,
     };
     is_harmless && !policy.client_streaming && !policy.server_streaming
-}
-
-/// One attempt.
-async fn ask(link: &Link, request: Request<Body>) -> Result<Response<Body>, Status> {
-    link.clone().oneshot(request).await
 }
 
 /// Whether this is a refusal after which another attempt may help, and for how long the service wants to be left alone.

@@ -1,6 +1,6 @@
 //! A runtime for each core, for work that comes in connections: all that a call on one of them takes happens on one thread,
-//! so that nobody is woken on another, no queue is shared, and memory is freed where it was allocated. One runtime with a
-//! thread for each core takes half as much again for a call that is only passed on (`bench/edge`).
+//! so that nobody is woken on another, no queue is shared, and memory is freed where it was allocated. With one runtime that
+//! has a thread for each core, a call that is only passed on takes about a third more of the processor (`bench/edge`).
 //!
 //! What blocks its thread keeps all connections of the core waiting; this is no place for handlers that compute.
 

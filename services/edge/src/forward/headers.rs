@@ -1,86 +1,80 @@
 //! Which headers pass, each way: metadata does, what belongs to one connection or to the browser does not.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, TE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TE};
 
-/// Headers of one connection (RFC 9110, 7.6.1), which no proxy passes on.
-const HOP_BY_HOP: &[&str] = &[
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// What a browser or a proxy in front says to the edge and to nobody behind it. Cookies are here because nothing
-/// behind reads them, and a header that nobody reads is best not sent.
-const FOR_THE_EDGE: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
-    "content-length",
-    "cookie",
-    "dnt",
-    "expect",
-    "forwarded",
-    "host",
-    "origin",
-    "pragma",
-    "priority",
-    "referer",
-    "via",
-    "x-grpc-web",
-    "x-real-ip",
-];
-
-/// Families of the same.
-const FOR_THE_EDGE_PREFIXES: &[&str] = &["sec-", "x-forwarded-", "access-control-"];
-
-/// Whether a header belongs to one connection.
+/// Whether a header belongs to one connection (RFC 9110, 7.6.1), which no proxy passes on.
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(&name.as_str())
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
-/// The headers of a request on its way to a service.
-pub(super) fn onward(headers: &HeaderMap) -> HeaderMap {
+/// Whether a header is what a browser or a proxy in front says to the edge and to nobody behind it. Cookies are here because
+/// nothing behind reads them, and a header that nobody reads is best not sent.
+fn is_for_the_edge(name: &HeaderName) -> bool {
+    let families = ["sec-", "x-forwarded-", "access-control-"];
+    let name = name.as_str();
+    let is_one = matches!(
+        name,
+        "accept"
+            | "accept-encoding"
+            | "accept-language"
+            | "cache-control"
+            | "content-length"
+            | "cookie"
+            | "dnt"
+            | "expect"
+            | "forwarded"
+            | "host"
+            | "origin"
+            | "pragma"
+            | "priority"
+            | "referer"
+            | "via"
+            | "x-grpc-web"
+            | "x-real-ip"
+    );
+    is_one || families.iter().any(|family| name.starts_with(family))
+}
+
+/// Takes from the headers of a request what is not for a service.
+pub(super) fn onward(headers: &mut HeaderMap) {
     let named: Vec<String> = headers
-        .get_all("connection")
+        .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(|name| name.trim().to_ascii_lowercase())
         .collect();
-    let mut onward = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        let text = name.as_str();
-        let stays = is_hop_by_hop(name)
-            || FOR_THE_EDGE.contains(&text)
-            || FOR_THE_EDGE_PREFIXES.iter().any(|p| text.starts_with(p))
-            || named.iter().any(|named| named == text);
-        if !stays {
-            onward.append(name.clone(), value.clone());
-        }
-    }
-    onward.insert(TE, HeaderValue::from_static("trailers"));
-    onward
+    take_out(headers, |name| {
+        is_hop_by_hop(name)
+            || is_for_the_edge(name)
+            || named.iter().any(|named| named == name.as_str())
+    });
+    headers.insert(TE, HeaderValue::from_static("trailers"));
 }
 
 /// Takes from an answer what is not for the caller. A length goes too: the grpc-web layer makes another body.
 pub(super) fn backward(headers: &mut HeaderMap) {
-    let stays: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            is_hop_by_hop(name)
-                || name.as_str() == "content-length"
-                || name.as_str().starts_with("access-control-")
-        })
-        .cloned()
-        .collect();
-    for name in stays {
+    take_out(headers, |name| {
+        is_hop_by_hop(name)
+            || *name == CONTENT_LENGTH
+            || name.as_str().starts_with("access-control-")
+    });
+}
+
+fn take_out(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
+    let names = headers.keys().filter(|name| which(name));
+    for name in names.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
 }
@@ -103,7 +97,7 @@ mod tests {
 
     #[test]
     fn metadata_passes_and_what_is_for_the_edge_stays() {
-        let onward = onward(&headers(&[
+        let mut onward = headers(&[
             ("authorization", "Bearer x"),
             ("grpc-timeout", "1S"),
             ("content-type", "application/grpc"),
@@ -118,7 +112,8 @@ mod tests {
             ("connection", "keep-alive, X-Secret-Hop"),
             ("x-secret-hop", "1"),
             ("transfer-encoding", "chunked"),
-        ]));
+        ]);
+        super::onward(&mut onward);
         let mut names: Vec<&str> = onward.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(
@@ -139,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_value_that_is_sent_twice_passes_twice() {
-        let onward = onward(&headers(&[("x-tag", "a"), ("x-tag", "b")]));
+        let mut onward = headers(&[("x-tag", "a"), ("x-tag", "b")]);
+        super::onward(&mut onward);
         assert_eq!(onward.get_all("x-tag").iter().count(), 2);
     }
 

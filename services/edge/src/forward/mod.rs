@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atelier_kit::call::Call;
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::inbound::AsTold;
 use atelier_kit::link::Link;
@@ -70,22 +69,22 @@ async fn pass(
             "no service here has this method",
         )
     })?;
-    let (parts, body) = request.into_parts();
-    let stand = parts.extensions.get::<Stand>().cloned();
-    let mut onward = http::Request::new(tonic::body::Body::new(body));
-    *onward.method_mut() = Method::POST;
-    *onward.version_mut() = Version::HTTP_2;
-    // The path alone: gRPC knows no query.
-    *onward.uri_mut() = Uri::try_from(parts.uri.path()).map_err(|error| Fault::internal(&error))?;
-    *onward.headers_mut() = headers::onward(&parts.headers);
-    if let Some(call) = parts.extensions.get::<Call>() {
-        // The link writes the remaining time, the trace and the request id from it.
-        onward.extensions_mut().insert(call.clone());
+    let (mut parts, body) = request.into_parts();
+    let stand = parts.extensions.remove::<Stand>();
+    headers::onward(&mut parts.headers);
+    parts.method = Method::POST;
+    parts.version = Version::HTTP_2;
+    if parts.uri.query().is_some() {
+        // The path alone: gRPC knows no query.
+        parts.uri = Uri::try_from(parts.uri.path()).map_err(|error| Fault::internal(&error))?;
     }
+    let path = parts.uri.clone();
+    // The link writes the remaining time, the trace and the request id from the call among the extensions.
+    let onward = http::Request::from_parts(parts, tonic::body::Body::new(body));
     let response = retries.send(service, link, onward).await?;
     if !is_grpc(&response) {
         let status = response.status();
-        tracing::warn!(http.status = %status, path = parts.uri.path(), "a peer answered without gRPC");
+        tracing::warn!(http.status = %status, path = path.path(), "a peer answered without gRPC");
         let fault = Fault::new(
             Kind::Unavailable,
             "PEER_UNREACHABLE",

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, reason = "each test file uses its own part")]
 
 pub mod alone;
+mod listen;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -17,9 +18,8 @@ use atelier_kit::fault::{Fault, Kind, Violation};
 use atelier_kit::identity::{AccessVerifier, KeySource};
 use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::{Link, Route};
-use atelier_kit::next::Answer;
 use atelier_kit::policy::Policies;
-use atelier_kit::serve::{Listener, Side, bind, serve};
+use atelier_kit::serve::Side;
 use atelier_kit::service::Service;
 use atelier_kit::testing::{Issuer, foundation, mount_route};
 use atelier_proto::analytics::v1 as analytics;
@@ -32,6 +32,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status};
 use tonic_health::server::HealthReporter;
+
+pub use listen::listen;
 
 pub const TTS: &str = "atelier.tts.v1.TtsService";
 pub const ANALYTICS: &str = "atelier.analytics.v1.AnalyticsService";
@@ -560,20 +562,6 @@ impl House {
         self.issuer
             .sign("ana", atelier_kit::identity::Role::User, message)
     }
-}
-
-/// Serves a router on a socket of its own.
-pub async fn listen(answers: impl Answer, side: Side, address: &str) -> (String, DropGuard) {
-    let listener = bind(address.parse().unwrap()).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let closing = CancellationToken::new();
-    tokio::spawn(serve(
-        answers,
-        Listener::Tcp(listener),
-        side,
-        closing.clone(),
-    ));
-    (url, closing.drop_guard())
 }
 
 /// Keys that are not there.

@@ -5,7 +5,8 @@
 //! be shared.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -26,23 +27,24 @@ use crate::fault::Fault;
 
 /// How often one call may find that a connection has just been closed.
 const MOST_ATTEMPTS: u32 = 8;
+/// How long to wait, for each attempt before, where one replica has refused a call twice.
+const REFUSED_AGAIN: Duration = Duration::from_millis(5);
 
-/// Which replicas a call has been sent to before, by the requests that carry it as an extension: each of its attempts goes
-/// to another one, as long as there is another.
-#[derive(Clone, Debug, Default)]
-pub struct Tried(Arc<Mutex<Vec<SocketAddr>>>);
+/// Which replicas a call has been sent to before: each of its attempts goes to another one, as long as there is another.
+#[derive(Debug, Default)]
+pub struct Tried(Option<SocketAddr>, Vec<SocketAddr>);
 
 impl Tried {
-    fn all(&self) -> Vec<SocketAddr> {
-        self.locked().clone()
+    fn contains(&self, address: SocketAddr) -> bool {
+        self.0 == Some(address) || self.1.contains(&address)
     }
 
-    fn add(&self, address: SocketAddr) {
-        self.locked().push(address);
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Most calls are sent once.
+    fn add(&mut self, address: SocketAddr) {
+        match self.0 {
+            None => self.0 = Some(address),
+            Some(_) => self.1.push(address),
+        }
     }
 }
 
@@ -97,10 +99,10 @@ impl Field {
 
     /// A replica to call, with its connection; one that has not been tried, if there is such a one.
     fn choose(&self, tried: &Tried) -> Option<(Arc<Endpoint>, Line)> {
-        let (endpoints, tried) = (self.endpoints(), tried.all());
+        let endpoints = self.endpoints();
         // Each that turns out to have lost its connection has no rank any more.
         for _ in 0..=endpoints.len() {
-            let endpoint = choice(&endpoints, &tried)?;
+            let endpoint = choice(&endpoints, tried)?;
             if let Some(line) = endpoint.line() {
                 return Some((endpoint.clone(), line));
             }
@@ -127,13 +129,13 @@ impl Field {
 
 /// Of two that chance picks among those of the highest rank, the less busy; those that have been tried only when there is
 /// no other of this rank.
-fn choice<'a>(endpoints: &'a [Arc<Endpoint>], tried: &[SocketAddr]) -> Option<&'a Arc<Endpoint>> {
+fn choice<'a>(endpoints: &'a [Arc<Endpoint>], tried: &Tried) -> Option<&'a Arc<Endpoint>> {
     let best = endpoints.iter().map(|endpoint| endpoint.rank()).max()?;
     if best == 0 {
         return None;
     }
     let is_best = |endpoint: &Arc<Endpoint>| endpoint.rank() == best;
-    let is_new = |endpoint: &Arc<Endpoint>| !tried.contains(&endpoint.address());
+    let is_new = |endpoint: &Arc<Endpoint>| !tried.contains(endpoint.address());
     let has_new = endpoints.iter().any(|e| is_best(e) && is_new(e));
     let candidates = || {
         let best = endpoints.iter().filter(|endpoint| is_best(endpoint));
@@ -187,49 +189,49 @@ impl Balancer {
     /// Calls a replica. What could not be sent at all, or came back unseen, is sent to another; what may have been received
     /// is not repeated.
     pub(super) async fn call(
-        self: Arc<Self>,
-        request: Request<Body>,
+        &self,
+        dressed: impl Fn() -> Result<Parts, Fault>,
+        body: &Kept,
+        tried: &mut Tried,
         deadline: Option<Instant>,
     ) -> Result<Response<Body>, Status> {
         self.begin();
         let begun = Instant::now();
-        let (mut parts, body) = request.into_parts();
-        let tried = parts.extensions.remove::<Tried>().unwrap_or_default();
-        // Nobody behind the line reads them.
-        parts.extensions.clear();
-        let body = Kept::new(body);
         for attempt in 0..MOST_ATTEMPTS {
-            let (endpoint, mut line) = match self.field.choose(&tried) {
+            let chosen = self.field.choose(tried);
+            let has_waited = chosen.is_none();
+            let (endpoint, mut line) = match chosen {
                 Some(chosen) => chosen,
-                None => {
-                    let chosen = self.wait(begun, deadline, &tried).await?;
-                    // The time that it has now is what is left of it.
-                    dress_again(&mut parts, deadline);
-                    chosen
-                }
+                None => self.wait(begun, deadline, tried).await?,
             };
             let Some(body) = body.again() else {
                 return Err(unreachable());
             };
-            let request = Request::from_parts(parts.clone(), body);
+            let mut head = dressed()?;
+            if has_waited {
+                // The time that it has now is what is left of it.
+                dress_again(&mut head, deadline);
+            }
             if attempt > 0 {
                 metrics::counter!("atelier_link_moved_total", "role" => self.plan.role.to_string())
                     .increment(1);
             }
-            let sent = endpoint.send(&mut line, request);
-            let answer = match deadline {
-                Some(deadline) => tokio::time::timeout_at(deadline, sent)
-                    .await
-                    .map_err(|_| Status::from(Fault::deadline_exceeded()))?,
-                None => sent.await,
-            };
-            match answer {
+            match endpoint
+                .send(&mut line, Request::from_parts(head, body))
+                .await
+            {
                 Ok(response) => {
                     tried.add(endpoint.address());
                     return Ok(response);
                 }
                 Err(Failed::Unsent) => {}
-                Err(Failed::Refused(_)) => tried.add(endpoint.address()),
+                Err(Failed::Refused(_)) => {
+                    if tried.contains(endpoint.address()) {
+                        // Nobody else was there to be asked; somebody may be about to.
+                        tokio::time::sleep(REFUSED_AGAIN * attempt).await;
+                    }
+                    tried.add(endpoint.address());
+                }
                 Err(Failed::Lost(error)) => {
                     tried.add(endpoint.address());
                     return Err(from_transport(&error));

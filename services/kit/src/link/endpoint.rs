@@ -16,6 +16,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
+use super::kept::Reading;
 use super::line::{Broken, Closed, Counted, Failed, Line};
 use super::load::Load;
 use super::replicas::{Plan, Target};
@@ -157,7 +158,7 @@ impl Endpoint {
     pub(super) async fn send(
         &self,
         line: &mut Line,
-        request: Request<Body>,
+        request: Request<Reading>,
     ) -> Result<Response<Body>, Failed> {
         let mut under_way = self.load.begin(Instant::now());
         match line.send(request).await {

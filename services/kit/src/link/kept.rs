@@ -54,7 +54,7 @@ impl Kept {
 
     /// The body from its beginning, for one attempt more; `None` when its beginning is no longer there. Whoever reads
     /// for an attempt before this one gets no more.
-    pub fn again(&self) -> Option<Body> {
+    pub(super) fn again(&self) -> Option<Reading> {
         let number = {
             let mut source = locked(&self.0);
             if source.is_cut {
@@ -63,11 +63,11 @@ impl Kept {
             source.reading += 1;
             source.reading
         };
-        Some(Body::new(Reading {
+        Some(Reading {
             source: self.0.clone(),
             number,
             next: 0,
-        }))
+        })
     }
 }
 
@@ -93,7 +93,7 @@ impl Source {
 }
 
 /// The body, as one attempt reads it.
-struct Reading {
+pub(super) struct Reading {
     source: Arc<Mutex<Source>>,
     number: usize,
     /// Which of the pieces that have passed is the next one.
@@ -158,7 +158,7 @@ mod tests {
         Ok(Bytes::from(vec![of; length]))
     }
 
-    async fn whole(body: Body) -> Vec<u8> {
+    async fn whole(body: Reading) -> Vec<u8> {
         body.collect().await.unwrap().to_bytes().to_vec()
     }
 

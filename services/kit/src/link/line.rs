@@ -11,10 +11,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::USER_AGENT;
+use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::uri::{Parts, PathAndQuery};
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,10 +25,11 @@ use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::kept::{Kept, Reading};
 use super::load::UnderWay;
 use super::near::Near;
 use super::replicas::{Security, Target};
-use super::{STREAM_WINDOW, WHOLE_WINDOW, lost};
+use super::{FRAME, STREAM_WINDOW, WHOLE_WINDOW, lost};
 use crate::tls;
 
 /// A peer on another machine may be lost without a word: it is asked for a sign of life this often,
@@ -45,7 +47,7 @@ pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Line {
     id: u64,
-    sender: SendRequest<Body>,
+    sender: SendRequest<Reading>,
     target: Arc<Target>,
     address: SocketAddr,
     proven: Arc<AtomicBool>,
@@ -102,18 +104,9 @@ impl Line {
     /// Sends a request. Only its head is awaited: what follows is the body's.
     pub(super) async fn send(
         &mut self,
-        mut request: Request<Body>,
+        mut request: Request<Reading>,
     ) -> Result<Response<Incoming>, Failed> {
-        let path = request.uri().path_and_query().cloned();
-        let mut parts = Parts::default();
-        parts.scheme = Some(self.target.scheme.clone());
-        parts.authority = Some(self.target.authority.clone());
-        parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        // All three parts are there, which is all that could be wrong.
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-        request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
+        address_to(&self.target, &mut request);
         if let Some(mut near) = self.near.sender(&self.target, self.address) {
             match self.try_send(&mut near, request).await {
                 Err(Unanswered::Unsent(unsent)) => {
@@ -134,8 +127,8 @@ impl Line {
 
     async fn try_send(
         &self,
-        sender: &mut SendRequest<Body>,
-        request: Request<Body>,
+        sender: &mut SendRequest<Reading>,
+        request: Request<Reading>,
     ) -> Result<Response<Incoming>, Unanswered> {
         match sender.try_send_request(request).await {
             Ok(response) => {
@@ -158,7 +151,7 @@ impl Line {
 /// Why a connection gave no answer.
 enum Unanswered {
     /// Nothing of it was sent, and another connection may take it.
-    Unsent(Box<Request<Body>>),
+    Unsent(Box<Request<Reading>>),
     /// It was sent.
     Sent(Failed),
 }
@@ -167,7 +160,7 @@ enum Unanswered {
 pub(super) async fn connect(
     target: &Target,
     address: SocketAddr,
-) -> Result<(SendRequest<Body>, Closed), Broken> {
+) -> Result<(SendRequest<Reading>, Closed), Broken> {
     match &target.security {
         Security::Clear => {
             let socket = TcpStream::connect(address).await?;
@@ -183,7 +176,40 @@ pub(super) async fn connect(
     }
 }
 
-async fn shake_hands<S>(socket: S) -> Result<(SendRequest<Body>, Closed), Broken>
+/// Writes where a request goes, and who calls.
+fn address_to<B>(target: &Target, request: &mut Request<B>) {
+    let path = request.uri().path_and_query().cloned();
+    let mut parts = Parts::default();
+    parts.scheme = Some(target.scheme.clone());
+    parts.authority = Some(target.authority.clone());
+    parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    // All three parts are there, which is all that could be wrong.
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request.headers_mut().entry(USER_AGENT).or_insert(OURSELVES);
+}
+
+/// Asks a connection for any answer at all: one that is hung up on before it gave any would lose the call that finds it out.
+pub(super) async fn prove(
+    target: &Target,
+    sender: &mut SendRequest<Reading>,
+) -> Result<(), Broken> {
+    // A question for everybody's health; whoever knows no such service says that.
+    const NO_FIELDS: Bytes = Bytes::from_static(&[0; 5]);
+    let body = Kept::new(Body::new(Full::new(NO_FIELDS)));
+    let body = body.again().ok_or("a body that was kept is gone")?;
+    let mut question = Request::post("/grpc.health.v1.Health/Check")
+        .version(Version::HTTP_2)
+        .header(CONTENT_TYPE, "application/grpc")
+        .header(TE, "trailers")
+        .body(body)?;
+    address_to(target, &mut question);
+    sender.send_request(question).await?;
+    Ok(())
+}
+
+async fn shake_hands<S>(socket: S) -> Result<(SendRequest<Reading>, Closed), Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -191,6 +217,7 @@ where
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(WHOLE_WINDOW)
+        .max_frame_size(FRAME)
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(SIGN_OF_LIFE)
         .keep_alive_while_idle(true)
@@ -234,7 +261,9 @@ impl tower::Service<Request<Body>> for Line {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let mut line = self.clone();
         Box::pin(async move {
-            match line.send(request).await {
+            let (head, body) = request.into_parts();
+            let body = Kept::new(body).again().ok_or_else(super::unreachable)?;
+            match line.send(Request::from_parts(head, body)).await {
                 Ok(response) => Ok(response.map(Body::new)),
                 Err(Failed::Lost(error) | Failed::Refused(error)) => {
                     Err(super::from_transport(&error))

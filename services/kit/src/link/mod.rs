@@ -34,7 +34,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -213,8 +214,8 @@ fn in_memory(pipe: &Pipe) -> Channel {
         }))
 }
 
-impl Service<http::Request<Body>> for Link {
-    type Response = http::Response<Body>;
+impl Service<Request<Body>> for Link {
+    type Response = Response<Body>;
     type Error = Status;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
 
@@ -228,55 +229,79 @@ impl Service<http::Request<Body>> for Link {
         }
     }
 
-    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        if matches!(self.way, Way::Nowhere) {
-            let fault = Fault::new(
-                Kind::Unavailable,
-                "ROLE_UNKNOWN",
-                format!("no address is known for {}", self.audience),
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        if let Way::Memory(ready) = &mut self.way {
+            // The clone that was polled ready is the one to call; the other takes its place.
+            let mut channel = ready.clone();
+            std::mem::swap(ready, &mut channel);
+            let dressed = self.dressed(&head);
+            return Box::pin(
+                async move { over(channel, Request::from_parts(dressed?, body)).await },
             );
-            return Box::pin(std::future::ready(Err(fault.into())));
         }
-        if let Err(fault) = self.dress(&mut request) {
-            return Box::pin(std::future::ready(Err(fault.into())));
-        }
-        match &mut self.way {
-            Way::Nowhere => Box::pin(std::future::ready(Err(unreachable()))),
-            Way::Memory(ready) => {
-                // The clone that was polled ready is the one to call; the other takes its place.
-                let mut channel = ready.clone();
-                std::mem::swap(ready, &mut channel);
-                Box::pin(async move {
-                    match channel.call(request).await {
-                        Ok(response) => Ok(response.map(|body| {
-                            use http_body_util::BodyExt as _;
-                            Body::new(body.map_err(|status| from_body(&status)))
-                        })),
-                        Err(error) => Err(from_transport(&error)),
-                    }
-                })
+        let link = self.clone();
+        Box::pin(async move {
+            let (body, mut tried) = (Kept::new(body), Tried::default());
+            let sent = link.send(&head, &body, &mut tried);
+            match deadline_of(&head) {
+                Some(deadline) => tokio::time::timeout_at(deadline, sent)
+                    .await
+                    .unwrap_or_else(|_| Err(Fault::deadline_exceeded().into())),
+                None => sent.await,
             }
-            Way::Balanced(balancer) => {
-                let deadline = request
-                    .headers()
-                    .get(GRPC_TIMEOUT)
-                    .and_then(|value| parse_timeout(value.to_str().ok()?))
-                    .and_then(|timeout| Instant::now().checked_add(timeout));
-                Box::pin(balancer.clone().call(request, deadline))
-            }
-        }
+        })
     }
 }
 
 impl Link {
-    /// What every hop carries: the remaining time, the trace, the request id, and who calls.
-    fn dress(&self, request: &mut http::Request<Body>) -> Result<(), Fault> {
-        let call = request.extensions().get::<Call>().cloned();
-        let as_service = request.extensions().get::<AsService>().is_some();
+    /// Sends a call, and remembers in `tried` to which replica, so that another one gets it if it is sent again. Until an
+    /// answer begins it is tried for as long as there is hope; whoever awaits it sees to its deadline.
+    ///
+    /// UNAVAILABLE when nobody can be reached, or nobody any more; what an answer says is not looked at.
+    pub async fn send(
+        &self,
+        head: &Parts,
+        body: &Kept,
+        tried: &mut Tried,
+    ) -> Result<Response<Body>, Status> {
+        match &self.way {
+            Way::Nowhere => Err(Fault::new(
+                Kind::Unavailable,
+                "ROLE_UNKNOWN",
+                format!("no address is known for {}", self.audience),
+            )
+            .into()),
+            Way::Memory(channel) => {
+                let mut channel = channel.clone();
+                let ready = std::future::poll_fn(|cx| channel.poll_ready(cx)).await;
+                ready.map_err(|error| from_transport(&error))?;
+                let body = Body::new(body.again().ok_or_else(unreachable)?);
+                over(channel, Request::from_parts(self.dressed(head)?, body)).await
+            }
+            Way::Balanced(balancer) => {
+                let dressed = || self.dressed(head);
+                balancer.call(dressed, body, tried, deadline_of(head)).await
+            }
+        }
+    }
+
+    /// The head of a request as it leaves, with what every hop carries: the remaining time, the trace, the request id, and
+    /// who calls.
+    fn dressed(&self, head: &Parts) -> Result<Parts, Fault> {
+        let mut request = Request::new(());
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = head.uri.clone();
+        *request.version_mut() = head.version;
         let headers = request.headers_mut();
+        headers.clone_from(&head.headers);
+        // Room for what is added, so that it grows once.
+        headers.reserve(8);
         // Nobody outside the mesh has a say in where a client is.
         headers.remove(network::HEADER);
-        if let Some(call) = call {
+        let header =
+            |text: &str| HeaderValue::from_str(text).map_err(|error| Fault::internal(&error));
+        if let Some(call) = head.extensions.get::<Call>() {
             let vouched = call.network.as_ref().zip(self.tokens.as_ref());
             if let Some(value) = vouched.and_then(|(from, tokens)| tokens.networks().tell(from)) {
                 headers.insert(network::HEADER, value);
@@ -285,25 +310,46 @@ impl Link {
             if remaining.is_zero() {
                 return Err(Fault::deadline_exceeded());
             }
-            let header =
-                |text: &str| HeaderValue::from_str(text).map_err(|error| Fault::internal(&error));
             headers.insert(GRPC_TIMEOUT, header(&timeout_header(remaining))?);
             headers.insert(TRACEPARENT, header(&call.trace.child().header())?);
             headers.insert(REQUEST_ID, header(&call.id)?);
         }
-        if as_service && let Some(tokens) = &self.tokens {
+        if head.extensions.get::<AsService>().is_some()
+            && let Some(tokens) = &self.tokens
+        {
             let token = tokens.token(&self.audience)?;
-            let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-                .map_err(|error| Fault::internal(&error))?;
+            let mut value = header(&format!("Bearer {token}"))?;
             value.set_sensitive(true);
             headers.insert(http::header::AUTHORIZATION, value);
         }
-        Ok(())
+        Ok(request.into_parts().0)
+    }
+}
+
+/// When a call that is sent now must be over.
+fn deadline_of(head: &Parts) -> Option<Instant> {
+    if let Some(call) = head.extensions.get::<Call>() {
+        return Some(call.deadline.into());
+    }
+    let timeout = head.headers.get(GRPC_TIMEOUT)?.to_str().ok()?;
+    Instant::now().checked_add(parse_timeout(timeout)?)
+}
+
+/// Calls over a pipe.
+async fn over(mut channel: Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
+    use http_body_util::BodyExt as _;
+    match channel.call(request).await {
+        Ok(response) => {
+            Ok(response.map(|body| Body::new(body.map_err(|status| from_body(&status)))))
+        }
+        Err(error) => Err(from_transport(&error)),
     }
 }
 
 /// What a stream may have in flight before its reader reads on.
 const STREAM_WINDOW: u32 = 256 * 1024;
+/// How much one frame may have; a message of the usual 64 KiB and its prefix is then in one.
+pub(crate) const FRAME: u32 = 128 * 1024;
 /// HTTP/2's largest window.
 const WHOLE_WINDOW: u32 = (1 << 31) - 1;
 

@@ -1,17 +1,17 @@
 //! A line's further connections: each core has one of its own to the same replica, made when the first call comes from there,
 //! so that a call and its answer need no other thread. Whether the replica is used at all is told by the line's first.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::client::conn::http2::SendRequest;
 use tokio::time::Instant;
-use tonic::body::Body;
 
+use super::kept::Reading;
 use super::line;
 use super::replicas::Target;
 use super::standing::CONNECT;
 use crate::cores;
-use std::net::SocketAddr;
 
 /// The connections of the cores, in no order.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ enum Way {
     /// Over the line's first connection, until then.
     Detour(Instant),
     /// Over its own.
-    Own(SendRequest<Body>),
+    Own(SendRequest<Reading>),
 }
 
 impl Near {
@@ -33,7 +33,7 @@ impl Near {
         self: &Arc<Self>,
         target: &Arc<Target>,
         address: SocketAddr,
-    ) -> Option<SendRequest<Body>> {
+    ) -> Option<SendRequest<Reading>> {
         let core = cores::here()?;
         let mut ways = self.ways();
         let at = ways.iter().position(|(of, _)| *of == core);
@@ -46,10 +46,25 @@ impl Near {
         drop(ways);
         let (target, near) = (target.clone(), Arc::downgrade(self));
         tokio::spawn(async move {
-            let opened = tokio::time::timeout(CONNECT, line::connect(&target, address)).await;
-            // One that cannot be made is tried again when its time is over.
-            if let (Ok(Ok((sender, _))), Some(near)) = (opened, near.upgrade()) {
-                put(&mut near.ways(), core, Way::Own(sender));
+            let opened = async {
+                let (mut sender, _) = line::connect(&target, address).await?;
+                line::prove(&target, &mut sender).await?;
+                Ok::<_, line::Broken>(sender)
+            };
+            match tokio::time::timeout(CONNECT, opened).await {
+                Ok(Ok(sender)) => {
+                    if let Some(near) = near.upgrade() {
+                        put(&mut near.ways(), core, Way::Own(sender));
+                    }
+                }
+                // It is tried again when the time of the detour is over.
+                Ok(Err(error)) => {
+                    let error = crate::fault::chain(error.as_ref());
+                    tracing::debug!(%address, error, "a core's own connection cannot be made");
+                }
+                Err(_) => {
+                    tracing::debug!(%address, "a core's own connection took too long to make")
+                }
             }
         });
         None

@@ -30,7 +30,7 @@ use self::abandoned::Abandoned;
 use self::guarded::Guarded;
 use self::places::{Full, Place, Places};
 use crate::cores::Cores;
-use crate::link::PipeListener;
+use crate::link::{FRAME, PipeListener};
 use crate::next::Answer;
 use crate::tls::{self, Secured, ServerTls};
 
@@ -256,6 +256,10 @@ fn http(side: Side, bounds: &Bounds) -> Builder<TokioExecutor> {
             Side::Inside => 1000,
         })
         .max_header_list_size(HEADERS)
+        .max_frame_size(match side {
+            Side::Edge => None,
+            Side::Inside => Some(FRAME),
+        })
         .max_send_buf_size(BUFFER)
         .keep_alive_interval(Some(silence))
         .keep_alive_timeout(answer);

@@ -98,10 +98,11 @@ async fn a_connection_that_a_core_cannot_make_is_done_without() {
     let wire = Wire::to(replica.address).await;
     let (cores, link) = (Cores::start().unwrap(), link(at(&[wire.address])));
     answers(&link, 1).await;
-    // Nobody gets in any more, and who is in stays.
-    drop(wire);
+    wire.refuse_newcomers();
     let callers = Callers::on(&cores, &link);
     let before = replica.count();
     eventually("they call", || async { replica.count() > before + 500 }).await;
     callers.end().await;
+    assert!(wire.made() > 1, "none was tried");
+    assert_eq!(wire.open(), 1);
 }

@@ -246,6 +246,7 @@ pub struct Wire {
     open: Arc<AtomicUsize>,
     made: Arc<AtomicUsize>,
     frozen: CancellationToken,
+    full: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -256,11 +257,15 @@ impl Wire {
         let (open, made) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (opened, counted) = (open.clone(), made.clone());
         let frozen = CancellationToken::new();
-        let freezing = frozen.clone();
+        let full = CancellationToken::new();
+        let (freezing, closed) = (frozen.clone(), full.clone());
         let task = tokio::spawn(async move {
             loop {
                 let (mut near, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::SeqCst);
+                if closed.is_cancelled() {
+                    continue;
+                }
                 let (opened, freezing) = (opened.clone(), freezing.clone());
                 opened.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
@@ -279,6 +284,7 @@ impl Wire {
             open,
             made,
             frozen,
+            full,
             task,
         }
     }
@@ -286,6 +292,11 @@ impl Wire {
     /// From now on nothing passes, and nothing is closed: so a machine looks that was lost.
     pub fn freeze(&self) {
         self.frozen.cancel();
+    }
+
+    /// From now on whoever connects is hung up on; those who are there stay.
+    pub fn refuse_newcomers(&self) {
+        self.full.cancel();
     }
 
     pub fn open(&self) -> usize {

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use atelier_conformance::DESCRIPTOR;
 use atelier_edge::{ApiKeyExchange, Destination, Door, EdgeConfig, Exchanged};
 use atelier_kit::config::Settings;
+use atelier_kit::cores::Cores;
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::identity::{AccessVerifier, KeySource};
 use atelier_kit::limit::{Limits, Table};
 use atelier_kit::link::{Link, Route, pipe};
 use atelier_kit::policy::{Access, Idempotency, Policies, Policy};
-use atelier_kit::serve::{Listener, Side, bind, serve};
+use atelier_kit::serve::{Bounds, Listener, Side, bind, serve, serve_within};
 use atelier_kit::service::Service;
 use atelier_kit::testing::{Issuer, foundation, mount_route};
 use atelier_kit::tls::ServerTls;
@@ -108,7 +109,11 @@ impl Open {
                 Listener::Tls(socket, ServerTls::public(chain_file, key_file)?)
             }
         };
-        tokio::spawn(serve(router, listener, Side::Edge, closing.clone()));
+        let (bounds, cores) = (Bounds::of(Side::Edge), Cores::start()?);
+        let closed = closing.clone();
+        tokio::spawn(async move {
+            serve_within(router, listener, Side::Edge, bounds, &cores, closed).await;
+        });
         Ok(Self {
             address,
             _closing: [closing.drop_guard(), mounted],
