@@ -1,8 +1,6 @@
 //! Which protocol a request speaks, by its content type. The layers below are told once and read no content type; what
 //! is no gRPC at all gets a plain answer here and goes no further.
 
-use std::sync::Arc;
-
 use atelier_kit::fault::{Fault, Kind};
 use atelier_kit::next::Next;
 use axum::extract::Request;
@@ -72,26 +70,18 @@ impl Dialect {
     }
 }
 
-/// Whether a path is a method of the contract, of health or of reflection.
-pub(crate) type IsMethod = Arc<dyn Fn(&str) -> bool + Send + Sync>;
-
-/// What is needed to tell who gets further.
-pub(crate) struct Listening {
-    pub(crate) is_method: IsMethod,
-    /// Whether errors have no details.
-    pub(crate) bare: bool,
-}
-
-/// Lets gRPC and grpc-web pass, in the one spelling that the layers below know, and answers everything else.
+/// Lets gRPC and grpc-web pass, in the one spelling that the layers below know, and answers everything else; where errors are
+/// to be `bare`, without details.
 pub(crate) async fn listen(
-    listening: &Listening,
+    is_method: bool,
+    is_bare: bool,
     mut request: Request,
     next: impl Next,
 ) -> Response {
     let dialect = Dialect::of_request(request.headers());
     let is_http2 = request.version() == Version::HTTP_2;
     if dialect == Dialect::Other {
-        return not_grpc(&request, (listening.is_method)(request.uri().path()));
+        return not_grpc(&request, is_method);
     }
     if request.method() != Method::POST {
         return plain::method_not_allowed("POST");
@@ -117,7 +107,7 @@ pub(crate) async fn listen(
                 "the messages of application/grpc and application/grpc-web are Protobuf alone";
             if is_http2 {
                 let fault = Fault::new(Kind::Unimplemented, "CODEC_UNKNOWN", why);
-                let status = if listening.bare {
+                let status = if is_bare {
                     Status::unimplemented(why)
                 } else {
                     fault.into()

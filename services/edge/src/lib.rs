@@ -40,7 +40,6 @@ pub use address::Proxies;
 pub use config::{
     CORS_ORIGINS, CORS_ORIGINS_FILE, EdgeConfig, MAX_CALLS, PUBLIC_URL, SETTINGS, TRUSTED_PROXIES,
 };
-use dialect::Listening;
 use doorkeeper::Doorkeeper;
 use exchange::Exchange;
 pub use exchange::{ApiKeyExchange, Exchanged};
@@ -89,8 +88,8 @@ pub struct Door {
     pub leaving: CancellationToken,
 }
 
-/// Builds the edge: it takes grpc-web, gRPC and plain HTTP, for [`atelier_kit::serve::serve`] with
-/// `Side::Edge`. Health is asked in the background until `foundation.stop`.
+/// Builds the edge: it takes grpc-web, gRPC and plain HTTP, for [`atelier_kit::serve::serve_within`]
+/// with `Side::Edge`. Health is asked in the background until `foundation.stop`.
 ///
 /// An error when the descriptor cannot be read, or when a role with objects is not in the roster.
 pub fn build(door: Door, foundation: &Foundation) -> Result<Edge, StartError> {
@@ -119,12 +118,7 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Edge, StartError> {
         exchange,
         retries: Retries::new(&door.policies, &door.roster),
     };
-    let own_policies = own_policies();
 
-    let is_method: dialect::IsMethod = {
-        let (policies, own) = (door.policies.clone(), own_policies.clone());
-        Arc::new(move |path| policies.of(path).is_some() || own.of(path).is_some())
-    };
     let health = health::follow(&door.roster, &door.leaving, foundation);
     let own = Router::new()
         .route_service(HEALTH_CHECK, health.clone())
@@ -134,15 +128,8 @@ pub fn build(door: Door, foundation: &Foundation) -> Result<Edge, StartError> {
         .kept_by(doorkeeper)
         .limited(door.limits);
     let calls = Arc::new(Calls {
-        listening: Listening {
-            is_method,
-            bare: door.config.bare_errors,
-        },
-        own: (
-            Inbound::edge("edge", own_policies.clone(), OWN_CALLS),
-            own_policies,
-            own,
-        ),
+        bare: door.config.bare_errors,
+        own: (Inbound::edge("edge", own_policies(), OWN_CALLS), own),
         others: (layers, onward),
     });
 

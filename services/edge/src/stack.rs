@@ -7,13 +7,11 @@ use std::sync::Arc;
 
 use atelier_kit::inbound::Inbound;
 use atelier_kit::next::Answer;
-use atelier_kit::policy::Policies;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 
 use crate::address::Proxies;
-use crate::dialect::Listening;
 use crate::forward::{Onward, forward};
 use crate::origins::Current;
 use crate::{address, bare, cors, dialect, remainder, web};
@@ -26,16 +24,17 @@ pub struct Edge(Arc<Outside>);
 pub(crate) struct Outside {
     pub(crate) origins: Current,
     pub(crate) proxies: Proxies,
-    /// What is no gRPC; what it does not know either is for the calls to refuse.
+    /// What is no method; what it does not know either is for the calls to refuse.
     pub(crate) plain: Router,
     pub(crate) calls: Arc<Calls>,
 }
 
 /// What speaks gRPC.
 pub(crate) struct Calls {
-    pub(crate) listening: Listening,
+    /// Whether errors have no details.
+    pub(crate) bare: bool,
     /// What the edge answers itself: health and reflection.
-    pub(crate) own: (Inbound, Policies, Router),
+    pub(crate) own: (Inbound, Router),
     /// What it forwards.
     pub(crate) others: (Inbound, Onward),
 }
@@ -72,38 +71,37 @@ impl Outside {
     }
 
     async fn route(&self, request: Request) -> Response {
-        let path = request.uri().path();
-        let is_plain = path == "/" || path.starts_with(OBJECTS) || path.starts_with(WELL_KNOWN);
-        if is_plain {
-            return self.plain.clone().answer(request).await;
+        if self.calls.has(request.uri().path()) {
+            return self.calls.answer(request).await;
         }
-        self.calls.answer(request).await
+        self.plain.clone().answer(request).await
     }
 }
 
-/// Where objects are.
-const OBJECTS: &str = "/objects/";
-/// Where the public keys are.
-const WELL_KNOWN: &str = "/.well-known/";
-
 impl Calls {
+    /// Whether a path is a method of the contract, of health or of reflection.
+    fn has(&self, path: &str) -> bool {
+        self.others.0.has(path) || self.own.0.has(path)
+    }
+
     /// In a box, since a connection would keep room for it while nobody calls; the compiler is glad of it too.
     pub(crate) fn answer(
         &self,
         request: Request,
     ) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+        let is_method = self.has(request.uri().path());
         // Outside the next, since it tells it which form is spoken.
-        Box::pin(dialect::listen(&self.listening, request, |request| {
+        Box::pin(dialect::listen(is_method, self.bare, request, |request| {
             // Around every layer that can refuse, so that a refusal too is told in the caller's own protocol.
             web::translate(request, |request| {
-                bare::strip(self.listening.bare, request, |request| self.route(request))
+                bare::strip(self.bare, request, |request| self.route(request))
             })
         }))
     }
 
     async fn route(&self, request: Request) -> Response {
-        let (layers, policies, routes) = &self.own;
-        if policies.of(request.uri().path()).is_some() {
+        let (layers, routes) = &self.own;
+        if layers.has(request.uri().path()) {
             let routes = |request| routes.clone().answer(request);
             return layers.around_open(request, routes).await;
         }

@@ -137,9 +137,9 @@ struct Ready {
 }
 
 impl Ready {
-    /// From here on a piece leaves at once, and is not copied to those before it.
+    /// One that comes first and is as large as this leaves at once, uncopied.
     const LARGE: usize = 4 * 1024;
-    /// And so do all together.
+    /// No more is added to pieces that are as much as this together.
     const ENOUGH: usize = 16 * 1024;
 
     fn push(&mut self, piece: Bytes) {

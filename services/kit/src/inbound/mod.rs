@@ -102,6 +102,11 @@ impl Inbound {
         routes.layer(from_fn_with_state(Arc::new(self), whole))
     }
 
+    /// Whether a path is one of the methods that these layers have policies of.
+    pub fn has(&self, path: &str) -> bool {
+        self.policies.of(path).is_some()
+    }
+
     /// All layers around whatever answers a call of the contract.
     pub async fn around(&self, request: Request, next: impl Next) -> Response {
         outer(self, request, |request| inner(self, request, next)).await
